@@ -61,11 +61,24 @@ def _upright(points: lm.Points) -> lm.Points:
     return (points - centre) @ np.stack([x, y, np.cross(x, y)]).T
 
 
-def _symmetric(points: lm.Points) -> lm.Points:
-    """Mean of an upright face and its mirror image about x = 0."""
+def mirror_of(points: lm.Points) -> NDArray[np.int64]:
+    """For each point of an upright face the one on its other side."""
     flipped = points * np.array([-1, 1, 1])
-    partner = np.linalg.norm(points[None] - flipped[:, None], axis=2).argmin(0)
-    return (points + flipped[partner]) / 2
+    return np.linalg.norm(points[None] - flipped[:, None], axis=2).argmin(0)
+
+
+def mirrored(points: lm.Points, partner: NDArray[np.int64]) -> lm.Points:
+    """Points (or displacements) reflected about x = 0."""
+    return points[partner] * np.array([-1, 1, 1], np.float32)
+
+
+def symmetric_actions(actions: lm.Points, partner: NDArray[np.int64]) -> lm.Points:
+    """The same actions with what one side learnt shared with the other; gaze to the right mirrors to its negative."""
+    other = [ACTIONS.index(n) for n in ACTIONS]
+    left, right = ACTIONS.index("blink_left"), ACTIONS.index("blink_right")
+    other[left], other[right] = right, left
+    sign = np.array([-1 if n == "gaze_right" else 1 for n in ACTIONS], np.float32)
+    return np.stack([(actions[i] + sign[i] * mirrored(actions[other[i]], partner)) / 2 for i in range(len(ACTIONS))])
 
 
 def procrustes_mean(faces: lm.Points) -> lm.Points:
@@ -74,7 +87,7 @@ def procrustes_mean(faces: lm.Points) -> lm.Points:
     for _ in range(6):
         shapes = np.stack([fit_similarity(f[lm.RIGID], mean[lm.RIGID]).apply(f) for f in faces])
         mean = _upright(shapes.mean(0) / lm.inter_ocular(shapes.mean(0)))
-    mean = _symmetric(mean)
+    mean = (mean + mirrored(mean, mirror_of(mean))) / 2
     return (mean / lm.inter_ocular(mean) - HEAD_CENTRE).astype(np.float32)
 
 
@@ -147,7 +160,10 @@ def main() -> None:
     for path in sorted((train / "clips").glob("*.landmarks.npz")):
         clip = np.load(path, allow_pickle=False)
         clips.append(clip["landmarks_px"][clip["found"]].astype(np.float32))
-    actions = np.concatenate([learn_actions(clips, mean), learn_smile(train / "stills_london", mean)[None]])
+    partner = mirror_of(mean)
+    smile = learn_smile(train / "stills_london", mean)
+    smile = (smile + mirrored(smile, partner)) / 2
+    actions = np.concatenate([symmetric_actions(learn_actions(clips, mean), partner), smile[None]])
     np.savez_compressed(
         arguments.out,
         mean=mean,

@@ -1,0 +1,1 @@
+"""Face in, pixels out: the layered warp of a puppet's photograph."""

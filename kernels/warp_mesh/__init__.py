@@ -10,7 +10,8 @@
 - `depth` (height, width) float32, written: z of what is seen; infinity where no triangle covers.
 
 A pixel's centre lies on whole coordinates. A triangle covers a centre whose barycentric coordinates are all at least
--1e-6. One that turns the other way in the target than in the source shows its back and is left out, as is one of less
-than 1e-6 px2. The smallest z wins, among equals the first triangle. For a mesh that fills a disc and keeps the disc's
-rim fixed, at least one front covers every pixel of the disc (the map has degree one), so nothing can tear.
+-1e-6. A triangle a, b, c faces the camera where (b - a) x (c - a) is positive in the target (clockwise on the screen);
+one that shows its back, or is smaller than 1e-6 px2, is left out, however it lies in the source. The smallest z wins,
+among equals the first triangle. For a mesh that fills a disc and keeps the disc's rim fixed, at least one front covers
+every pixel of the disc (the map has degree one), so nothing can tear.
 """

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 ROWS_PER_BAND = 24
+SMALLEST_AREA_PX2 = 1e-6
 
 
 @numba.njit(cache=True, nogil=True)
@@ -40,11 +41,11 @@ def _fill_band(target, source, triangles, backward, depth, first_row, last_row):
             continue
         ax, bx, cx = np.float64(target[a, 0]), np.float64(target[b, 0]), np.float64(target[c, 0])
         area = (bx - ax) * (cy - ay) - (cx - ax) * (by - ay)
+        if area < SMALLEST_AREA_PX2:
+            continue
         sax, say = np.float64(source[a, 0]), np.float64(source[a, 1])
         sbx, sby = source[b, 0] - sax, source[b, 1] - say
         scx, scy = source[c, 0] - sax, source[c, 1] - say
-        if abs(area) < 1e-6 or area * (sbx * scy - scx * sby) <= 0:
-            continue
         az = np.float64(target[a, 2])
         bz, cz = target[b, 2] - az, target[c, 2] - az
         v_slope, w_slope = (cy - ay) / area, (ay - by) / area

@@ -28,7 +28,7 @@ def warp_mesh(
     for triangle in triangles:
         a, b, c = target[triangle]
         area = _cross(a, b, c)
-        if abs(area) < SMALLEST_AREA_PX2 or area * _cross(*source[triangle]) <= 0:
+        if area < SMALLEST_AREA_PX2:
             continue
         x0, x1 = max(int(np.ceil(min(a[0], b[0], c[0]))) - 1, 0), min(int(max(a[0], b[0], c[0])) + 2, width)
         y0, y1 = max(int(np.ceil(min(a[1], b[1], c[1]))) - 1, 0), min(int(max(a[1], b[1], c[1])) + 2, height)

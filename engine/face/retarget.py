@@ -1,0 +1,110 @@
+"""From a performance to the landmarks of a puppet."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from engine.face import landmarks as lm
+from engine.face.performance import HeadMotion, Performance
+from engine.face.pose import Pose, euler_from_rotation, fit_head, rotation_from_euler
+from engine.face.proportions import gains
+from engine.face.reference import reference_face
+
+LIMITS_DEG = (38.0, 26.0, 40.0)  # yaw, pitch, roll: beyond, one photograph has nothing left to show
+LIMIT_SHIFT = 0.55  # inter-ocular distances to each side
+LIMIT_ZOOM = 1.35
+LID_SHUT, LID_FREE = 0.27, 0.60  # tracked opening (share of neutral) at and under which lids touch; above it is as tracked
+LIP_SHUT = 0.012  # tracked gap under which lips touch, inter-ocular distances
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """Where the puppet's face goes."""
+
+    landmarks_px: lm.Points  # (478, 3)
+    pose: Pose
+
+
+def _soft_limit(value: float, limit: float) -> float:
+    """`value` up to 70 % of `limit`, then a smooth approach to it."""
+    knee = 0.7 * limit
+    over = abs(value) - knee
+    if over <= 0:
+        return value
+    room = limit - knee
+    return float(np.sign(value)) * (knee + room * (1 - np.exp(-over / room)))
+
+
+class PuppetFace:
+    """A puppet's geometry at one photograph: pose, neutral shape and what carries performances on to it."""
+
+    def __init__(self, landmarks_px: lm.Points, *, keep_expression: bool = False) -> None:
+        """`landmarks_px` (478, 3) of the photograph. `keep_expression` takes its expression as the neutral one."""
+        self.landmarks_px = landmarks_px.astype(np.float32)
+        self.pose = fit_head(reference_face().mean, self.landmarks_px)
+        self.shape = self.pose.invert(self.landmarks_px)
+        self.neutral = self.shape if keep_expression else close_lips(self.shape)
+        self._gains = gains(reference_face().mean, self.neutral)
+        self._lids = [(pairs, self._gap(pairs)) for pairs in (lm.LID_PAIRS_LEFT, lm.LID_PAIRS_RIGHT)]
+
+    def _gap(self, pairs: lm.Indices) -> NDArray[np.float32]:
+        gap: NDArray[np.float32] = self.neutral[pairs[:, 1]] - self.neutral[pairs[:, 0]]
+        return gap
+
+    def retarget(self, performance: Performance) -> Target:
+        """Landmarks of this puppet doing what the performance does."""
+        shape = self.neutral + self._gains * performance.offsets
+        for iris in (lm.IRIS_LEFT, lm.IRIS_RIGHT):
+            shape[iris] = self.neutral[iris] + (shape[iris[0]] - self.neutral[iris[0]])
+        for pairs, gap in self._lids:
+            _shut_lids(shape, pairs, gap)
+        _touch_lips(shape)
+        pose = self._pose(performance.head)
+        return Target(pose.apply(shape), pose)
+
+    def _pose(self, head: HeadMotion) -> Pose:
+        angles = [_soft_limit(a, limit) for a, limit in zip(euler_from_rotation(head.rotation), LIMITS_DEG, strict=True)]
+        shift = np.array([_soft_limit(float(v), LIMIT_SHIFT) for v in head.translation], np.float32)
+        zoom = float(np.exp(_soft_limit(float(np.log(head.scale)), float(np.log(LIMIT_ZOOM)))))
+        return Pose(
+            self.pose.rotation @ rotation_from_euler(*angles),
+            self.pose.translation + self.pose.scale * shift,
+            self.pose.scale * zoom,
+        )
+
+
+def _shut_lids(shape: lm.Points, pairs: lm.Indices, neutral_gap: NDArray[np.float32]) -> None:
+    """Close lids for good where the tracker sees them nearly closed: FaceMesh never lets them touch."""
+    gap = shape[pairs[:, 1]] - shape[pairs[:, 0]]
+    middle = slice(2, 5)
+    opening = float(np.linalg.norm(gap[middle], axis=1).mean() / max(np.linalg.norm(neutral_gap[middle], axis=1).mean(), 1e-4))
+    if opening >= LID_FREE:
+        return
+    share = max(0.0, opening - LID_SHUT) / (LID_FREE - LID_SHUT) * LID_FREE / max(opening, 1e-4)
+    shape[pairs[:, 0]] = shape[pairs[:, 1]] - np.float32(min(share, 1.0)) * gap
+
+
+def _touch_lips(shape: lm.Points) -> None:
+    """Let lips that are nearly closed, or would cross, meet between the two."""
+    upper, lower = lm.LIP_PAIRS[:, 0], lm.LIP_PAIRS[:, 1]
+    gap = shape[lower] - shape[upper]
+    height = gap[:, 1:2]
+    wanted = np.where(height < LIP_SHUT, 0.0, np.minimum(height, 2 * (height - LIP_SHUT))).astype(np.float32)
+    share = 1 - wanted / np.where(np.abs(height) < 1e-6, 1e-6, height)
+    share = np.where(height <= 0, 1.0, np.clip(share, 0.0, 1.0)).astype(np.float32)
+    shape[upper] += gap * share / 2
+    shape[lower] -= gap * share / 2
+
+
+def close_lips(shape: lm.Points) -> lm.Points:
+    """The same face with its lips together: the jaw action taken back until they meet."""
+    jaw = reference_face().actions["jaw_open"]
+    gap_per_unit = lm.lip_gap(reference_face().mean + jaw) - lm.lip_gap(reference_face().mean)
+    closed = (shape - jaw * np.float32(lm.lip_gap(shape) / gap_per_unit)).astype(np.float32)
+    upper, lower = lm.LIP_PAIRS[:, 0], lm.LIP_PAIRS[:, 1]
+    middle = (closed[upper] + closed[lower]) / 2
+    closed[upper], closed[lower] = middle, middle
+    return closed

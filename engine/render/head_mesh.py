@@ -1,0 +1,160 @@
+"""The mesh that is warped: the face, rings around the head that follow it, and the fixed rim of the picture.
+
+Face points take their retargeted place. Ring points turn with the head as points of a rounded skull would, with a
+weight that falls from 1 at hair and ears to 0 at the rim; below the chin it falls sooner, so that the neck follows and
+the shoulders stay. The mesh fills the picture and its rim is fixed, so `warp_mesh` covers every pixel.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from engine.face import landmarks as lm
+from engine.face.pose import Pose
+from engine.face.reference import reference_face
+
+RINGS = 8
+RIM_MARGIN = 0.08  # how far the rim keeps from the face contour at least, inter-ocular distances
+SKULL_DEPTH = 0.05  # canonical z at the head's silhouette: just behind the axis of the neck
+HEAD_REACH = (0.62, 0.36, 0.02)  # how far hair, ears and chin reach beyond the contour: up, sideways, down
+ROUNDING = (0.65, 0.45, 0.25)  # over which distance the contour rounds off to SKULL_DEPTH, likewise
+SMALLEST_TRIANGLE = 3e-4  # area in the photograph under which a triangle counts as hidden, squared inter-ocular distances
+FALL_OFF = 2.2  # at most so far from the head does anything still move
+
+
+def _patch(upper: list[int], lower: list[int]) -> list[tuple[int, int, int]]:
+    """Triangles between two chains of points that share their ends."""
+    triangles = []
+    for (a, b), (c, d) in zip(zip(upper, upper[1:], strict=False), zip(lower, lower[1:], strict=False), strict=True):
+        triangles += [(a, b, d), (a, d, c)]
+    return [t for t in triangles if len(set(t)) == 3]
+
+
+def _holes() -> list[tuple[int, int, int]]:
+    """Triangles that close the mesh's holes at eyes and mouth, facing the camera."""
+    found = []
+    for contour, last in ((lm.EYE_LEFT, 8), (lm.EYE_RIGHT, 8), (lm.LIPS_INNER, 10)):
+        walk = contour.tolist()
+        upper, lower = walk[: last + 1], [walk[0], *reversed(walk[last:])]
+        leftwards = contour is lm.EYE_RIGHT
+        found += _patch(upper[::-1], lower[::-1]) if leftwards else _patch(upper, lower)
+    return found
+
+
+def _smoothstep(x: NDArray[np.float32]) -> NDArray[np.float32]:
+    x = np.clip(x, 0.0, 1.0)
+    return x * x * (3 - 2 * x)
+
+
+def unfolded(points_px: lm.Points, smallest_px2: float) -> lm.Points:
+    """Positions (468, 2) of the skin points with hidden triangles opened.
+
+    A wing of the nose hides some of its own triangles; drawn as they are they'd show the nostril's dark rim once the
+    head turns. Their vertices move to the middle of their neighbours until every triangle faces the camera. Points of
+    contours that others rely on stay.
+    """
+    triangles = reference_face().triangles
+    flat = points_px[: lm.SKIN_COUNT, :2].astype(np.float32).copy()
+    fixed = np.zeros(lm.SKIN_COUNT, bool)
+    fixed[np.concatenate([lm.OVAL, lm.LIPS_INNER, lm.LIPS_OUTER, lm.EYE_LEFT, lm.EYE_RIGHT])] = True
+    edges = np.concatenate([triangles[:, [0, 1]], triangles[:, [1, 2]], triangles[:, [2, 0]]])
+    degree = np.bincount(edges[:, 0], minlength=lm.SKIN_COUNT).astype(np.float32)
+    for _ in range(60):
+        a, b, c = (flat[triangles[:, i]] for i in range(3))
+        area = (b[:, 0] - a[:, 0]) * (c[:, 1] - a[:, 1]) - (c[:, 0] - a[:, 0]) * (b[:, 1] - a[:, 1])
+        hidden = np.zeros(lm.SKIN_COUNT, bool)
+        hidden[triangles[area < smallest_px2]] = True
+        hidden &= ~fixed
+        if not hidden.any():
+            break
+        total = np.stack([np.bincount(edges[:, 0], flat[edges[:, 1], i], lm.SKIN_COUNT) for i in range(2)], axis=1)
+        flat[hidden] += 0.5 * (total[hidden] / degree[hidden, None] - flat[hidden])
+    return flat
+
+
+class HeadMesh:
+    """Mesh over one photograph of a puppet."""
+
+    def __init__(self, landmarks_px: lm.Points, pose: Pose, width_px: int, height_px: int) -> None:
+        """`landmarks_px` (478, 3) and `pose` of the photograph, whose size is `width_px` by `height_px`."""
+        self._pose = pose
+        unit = pose.scale
+        oval = landmarks_px[lm.OVAL]
+        centre = oval[:, :2].mean(0)
+        outward = oval[:, :2] - centre
+        outward = outward / np.linalg.norm(outward, axis=1, keepdims=True)
+        to_rim = np.maximum(self._to_rim(oval[:, :2], outward, width_px, height_px), RIM_MARGIN * unit)
+        share = ((np.arange(1, RINGS + 1) / RINGS) ** 1.4).astype(np.float32)
+        distance = share[:, None] * to_rim[None]  # (rings, 36) px
+        flat = oval[None, :, :2] + distance[..., None] * outward[None]
+        self._weights, depth = self._follow(pose.invert(oval)[:, 2], outward, distance / unit, to_rim / unit)
+        rings_px = self._lift(flat.reshape(-1, 2), depth.reshape(-1))
+        self._rings_px = rings_px
+        self._rings_shape = pose.invert(rings_px)
+        skin = unfolded(landmarks_px, SMALLEST_TRIANGLE * unit**2)
+        moved = np.zeros((lm.SKIN_COUNT, 3), np.float32)
+        moved[:, :2] = (skin - landmarks_px[: lm.SKIN_COUNT, :2]) / unit
+        self._nudge = moved @ pose.rotation  # canonical, the same for every picture
+        self.source_px: NDArray[np.float32] = np.concatenate([skin, rings_px[:, :2]]).astype(np.float32)
+        self.triangles = self._triangles()
+
+    @staticmethod
+    def _to_rim(start: lm.Points, outward: lm.Points, width_px: int, height_px: int) -> NDArray[np.float32]:
+        """Distance from each start to the picture's edge along its direction, px; negative outside."""
+        edge = np.where(outward > 0, np.array([width_px - 1, height_px - 1]), 0.0)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            steps = np.where(np.abs(outward) > 1e-6, (edge - start) / outward, np.inf)
+        return steps.min(1).astype(np.float32)
+
+    def _follow(
+        self,
+        contour_depth: NDArray[np.float32],
+        outward: lm.Points,
+        distance: NDArray[np.float32],
+        to_rim: NDArray[np.float32],
+    ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """Weight (0 to 1) and canonical z of ring points at `distance` (rings, 36) beyond the contour."""
+        outward = outward @ self._pose.rotation[:2, :2]
+        up, down = np.clip(-outward[:, 1], 0, 1) ** 2, np.clip(outward[:, 1], 0, 1) ** 2
+        side = 1 - up - down
+        reach = up * HEAD_REACH[0] + side * HEAD_REACH[1] + down * HEAD_REACH[2]
+        reach = np.minimum(reach, 0.6 * to_rim)
+        end = np.minimum(to_rim, reach + FALL_OFF)
+        weights = 1 - _smoothstep((distance - reach) / np.maximum(end - reach, 1e-3))
+        rounding = up * ROUNDING[0] + side * ROUNDING[1] + down * ROUNDING[2]
+        falling = 1 - _smoothstep(distance / rounding)
+        depth = SKULL_DEPTH + (contour_depth[None] - SKULL_DEPTH) * falling + 0.05 * distance
+        weights[-1] = 0
+        return weights.reshape(-1, 1).astype(np.float32), depth.astype(np.float32)
+
+    def _lift(self, flat_px: NDArray[np.float32], depth: NDArray[np.float32]) -> lm.Points:
+        """Picture positions (n, 2) px and canonical z (n,) to points (n, 3) px."""
+        r = self._pose.rotation
+        seen = (flat_px - self._pose.translation[:2]) / self._pose.scale
+        towards = (depth - seen @ r[:2, 2]) / r[2, 2]
+        z_px = towards * self._pose.scale + self._pose.translation[2]
+        return np.concatenate([flat_px, z_px[:, None]], axis=1).astype(np.float32)
+
+    @staticmethod
+    def _triangles() -> NDArray[np.int32]:
+        count = len(lm.OVAL)
+        rows = [lm.OVAL.tolist()]
+        rows += [list(range(lm.SKIN_COUNT + r * count, lm.SKIN_COUNT + (r + 1) * count)) for r in range(RINGS)]
+        strips = [
+            triangle
+            for inner, outer in zip(rows, rows[1:], strict=False)
+            for i in range(count)
+            for triangle in (
+                (inner[i], outer[i], outer[(i + 1) % count]),
+                (inner[i], outer[(i + 1) % count], inner[(i + 1) % count]),
+            )
+        ]
+        return np.concatenate([reference_face().triangles, np.array(_holes() + strips, np.int32)]).astype(np.int32)
+
+    def place(self, landmarks_px: lm.Points, pose: Pose) -> lm.Points:
+        """Vertices (n, 3) px for a face at `landmarks_px` (478, 3) whose head stands at `pose`."""
+        moved = pose.apply(self._rings_shape)
+        rings = self._rings_px + self._weights * (moved - self._rings_px)
+        skin = landmarks_px[: lm.SKIN_COUNT] + np.float32(pose.scale) * self._nudge @ pose.rotation.T
+        return np.concatenate([skin, rings]).astype(np.float32)

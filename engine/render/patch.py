@@ -1,0 +1,73 @@
+"""Small pieces of picture laid over the warped face: a textured quadrilateral, a soft polygon."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from kernels.sample.cpu import sample
+from kernels.warp_mesh.cpu import warp_mesh
+
+QUAD = np.array([[0, 1, 2], [0, 2, 3]], np.int32)
+SUBPIXEL_BITS = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Region:
+    """Rectangle of a picture, px."""
+
+    left: int
+    top: int
+    width: int
+    height: int
+
+    @staticmethod
+    def around(points_px: NDArray[np.float32], margin_px: float, width_px: int, height_px: int) -> Region | None:
+        """The points' bounding box with a margin, cut to a picture of the given size; None where nothing is left."""
+        low = np.maximum(np.floor(points_px[:, :2].min(0) - margin_px), 0).astype(int)
+        high = np.minimum(np.ceil(points_px[:, :2].max(0) + margin_px) + 1, (width_px, height_px)).astype(int)
+        if high[0] - low[0] < 2 or high[1] - low[1] < 2:
+            return None
+        return Region(int(low[0]), int(low[1]), int(high[0] - low[0]), int(high[1] - low[1]))
+
+    def of(self, picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        """This part of a picture, as a view."""
+        return picture[self.top : self.top + self.height, self.left : self.left + self.width]
+
+    def local(self, points_px: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Points (n, 2 or 3) relative to the rectangle."""
+        moved = points_px.astype(np.float32).copy()
+        moved[:, :2] -= (self.left, self.top)
+        return moved
+
+
+def polygon_matte(points_px: NDArray[np.float32], region: Region, softness_px: float) -> NDArray[np.float32]:
+    """(height, width) in [0, 1]: 1 inside the polygon (n, 2) px, with an edge about `softness_px` wide."""
+    matte = np.zeros((region.height, region.width), np.uint8)
+    fixed = np.round(region.local(points_px)[:, :2] * (1 << SUBPIXEL_BITS)).astype(np.int32)
+    cv2.fillPoly(matte, [fixed.reshape(-1, 1, 2)], 255, cv2.LINE_AA, SUBPIXEL_BITS)
+    soft = cv2.GaussianBlur(matte, (0, 0), softness_px) if softness_px > 0.2 else matte
+    return soft.astype(np.float32) / np.float32(255)
+
+
+def draw_quad(texture: NDArray[np.uint8], corners_px: NDArray[np.float32], region: Region) -> NDArray[np.float32]:
+    """(height, width, 4) float32 in [0, 255]: an RGBA `texture` stretched between corners (4, 3), clockwise from the
+    upper left; transparent outside."""
+    height, width = texture.shape[:2]
+    source = np.array([[0, 0], [width - 1, 0], [width - 1, height - 1], [0, height - 1]], np.float32)
+    backward = np.empty((region.height, region.width, 2), np.float32)
+    depth = np.empty((region.height, region.width), np.float32)
+    warp_mesh(region.local(corners_px), source, QUAD, backward, depth)
+    picture = np.empty((region.height, region.width, 4), np.uint8)
+    sample(texture, backward, picture)
+    picture[np.isinf(depth)] = 0
+    return picture.astype(np.float32)
+
+
+def lay_over(below: NDArray[np.float32], layer: NDArray[np.float32]) -> NDArray[np.float32]:
+    """BGR `below` (height, width, 3) with an RGBA layer (height, width, 4) over it, all in [0, 255]."""
+    alpha = layer[..., 3:] * np.float32(1 / 255)
+    return below + (layer[..., :3] - below) * alpha
