@@ -20,6 +20,7 @@ SKULL_DEPTH = 0.05  # canonical z at the head's silhouette: just behind the axis
 HEAD_REACH = (0.62, 0.36, 0.02)  # how far hair, ears and chin reach beyond the contour: up, sideways, down
 ROUNDING = (0.65, 0.45, 0.25)  # over which distance the contour rounds off to SKULL_DEPTH, likewise
 SMALLEST_TRIANGLE = 3e-4  # area in the photograph under which a triangle counts as hidden, squared inter-ocular distances
+NOSE_WING_REACH, NOSE_ROUNDS = 0.16, 12
 FALL_OFF = 2.2  # at most so far from the head does anything still move
 
 
@@ -47,30 +48,45 @@ def _smoothstep(x: NDArray[np.float32]) -> NDArray[np.float32]:
     return x * x * (3 - 2 * x)
 
 
-def unfolded(points_px: lm.Points, smallest_px2: float) -> lm.Points:
-    """Positions (468, 2) of the skin points with hidden triangles opened.
+def _neighbour_mean(points: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Mean of each skin point's neighbours in the mesh, for (468, 3) points."""
+    triangles = reference_face().triangles
+    edges = np.concatenate([triangles[:, [0, 1]], triangles[:, [1, 2]], triangles[:, [2, 0]]])
+    degree = np.bincount(edges[:, 0], minlength=lm.SKIN_COUNT)
+    total = [np.bincount(edges[:, 0], points[edges[:, 1], axis], lm.SKIN_COUNT) for axis in range(3)]
+    return (np.stack(total, axis=1) / np.maximum(degree, 1)[:, None]).astype(np.float32)
 
-    A wing of the nose hides some of its own triangles; drawn as they are they'd show the nostril's dark rim once the
-    head turns. Their vertices move to the middle of their neighbours until every triangle faces the camera. Points of
-    contours that others rely on stay.
+
+def _nose_wings() -> NDArray[np.bool_]:
+    mean = reference_face().mean[: lm.SKIN_COUNT, :2]
+    away = np.linalg.norm(mean[:, None] - mean[None, [129, 358, 64, 294]], axis=2).min(1)
+    return away < NOSE_WING_REACH
+
+
+def relaxed(points_px: lm.Points, smallest_px2: float) -> lm.Points:
+    """Positions (468, 3) of the skin points with less relief where one photograph can't show it.
+
+    The wings of the nose hide triangles of their own, whose texture is the dark crease: their depth is evened out, so
+    that the crease stays closed. Elsewhere, at ears and cheeks of a turned face, the vertices of hidden triangles move
+    to the middle of their neighbours until every triangle faces the camera. Points of contours that others rely on stay.
     """
     triangles = reference_face().triangles
-    flat = points_px[: lm.SKIN_COUNT, :2].astype(np.float32).copy()
-    fixed = np.zeros(lm.SKIN_COUNT, bool)
+    result = points_px[: lm.SKIN_COUNT].astype(np.float32).copy()
+    wings = _nose_wings()
+    for _ in range(NOSE_ROUNDS):
+        result[wings, 2] = _neighbour_mean(result)[wings, 2]
+    fixed = wings.copy()
     fixed[np.concatenate([lm.OVAL, lm.LIPS_INNER, lm.LIPS_OUTER, lm.EYE_LEFT, lm.EYE_RIGHT])] = True
-    edges = np.concatenate([triangles[:, [0, 1]], triangles[:, [1, 2]], triangles[:, [2, 0]]])
-    degree = np.bincount(edges[:, 0], minlength=lm.SKIN_COUNT).astype(np.float32)
     for _ in range(60):
-        a, b, c = (flat[triangles[:, i]] for i in range(3))
+        a, b, c = (result[triangles[:, i]] for i in range(3))
         area = (b[:, 0] - a[:, 0]) * (c[:, 1] - a[:, 1]) - (c[:, 0] - a[:, 0]) * (b[:, 1] - a[:, 1])
         hidden = np.zeros(lm.SKIN_COUNT, bool)
         hidden[triangles[area < smallest_px2]] = True
         hidden &= ~fixed
         if not hidden.any():
             break
-        total = np.stack([np.bincount(edges[:, 0], flat[edges[:, 1], i], lm.SKIN_COUNT) for i in range(2)], axis=1)
-        flat[hidden] += 0.5 * (total[hidden] / degree[hidden, None] - flat[hidden])
-    return flat
+        result[hidden] += 0.5 * (_neighbour_mean(result) - result)[hidden]
+    return result
 
 
 class HeadMesh:
@@ -92,11 +108,9 @@ class HeadMesh:
         rings_px = self._lift(flat.reshape(-1, 2), depth.reshape(-1))
         self._rings_px = rings_px
         self._rings_shape = pose.invert(rings_px)
-        skin = unfolded(landmarks_px, SMALLEST_TRIANGLE * unit**2)
-        moved = np.zeros((lm.SKIN_COUNT, 3), np.float32)
-        moved[:, :2] = (skin - landmarks_px[: lm.SKIN_COUNT, :2]) / unit
-        self._nudge = moved @ pose.rotation  # canonical, the same for every picture
-        self.source_px: NDArray[np.float32] = np.concatenate([skin, rings_px[:, :2]]).astype(np.float32)
+        skin = relaxed(landmarks_px, SMALLEST_TRIANGLE * unit**2)
+        self._nudge = (skin - landmarks_px[: lm.SKIN_COUNT]) @ pose.rotation / np.float32(unit)  # canonical
+        self.source_px: NDArray[np.float32] = np.concatenate([skin, rings_px])[:, :2].astype(np.float32)
         self.triangles = self._triangles()
 
     @staticmethod
