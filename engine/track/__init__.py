@@ -1,0 +1,1 @@
+"""Pixels in, face out: MediaPipe, the performer lock, the filter and the calibration."""

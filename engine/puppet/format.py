@@ -1,0 +1,187 @@
+"""The puppet file: a folder or a zip `NAME.puppet`.
+
+    puppet.toml       name, created, origin, the consent record, the references
+    reference_0.jpg   a photograph
+    reference_0.npy   its landmarks, (478, 3) float32 px
+
+Nothing in it can be executed: TOML, JPEG or PNG, and npy without pickle. Sizes are bounded before anything is unpacked.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import io
+import os
+import tomllib
+import zipfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final, NoReturn
+
+import cv2
+import numpy as np
+import tomli_w
+from numpy.typing import NDArray
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from engine.errors import PuppetError
+from engine.face.landmarks import COUNT, Points
+from engine.puppet.consent import Consent
+
+FORMAT: Final = 1
+MANIFEST: Final = "puppet.toml"
+LARGEST_MEMBER_BYTES: Final = 64 * 1024 * 1024
+LARGEST_SIDE_PX: Final = 8192
+
+
+class _ReferenceEntry(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+    picture: str = Field(pattern=r"^[\w-]+\.(jpg|png)$")
+    landmarks: str = Field(pattern=r"^[\w-]+\.npy$")
+
+
+class _Manifest(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+    format: int
+    name: str = Field(min_length=1, max_length=80)
+    created: dt.date
+    origin: str
+    consent: Consent
+    references: list[_ReferenceEntry] = Field(min_length=1, max_length=64)
+
+
+@dataclass(frozen=True, slots=True)
+class Reference:
+    """One photograph of a puppet."""
+
+    picture: NDArray[np.uint8]  # (height_px, width_px, 3) BGR
+    landmarks_px: Points  # (478, 3)
+
+
+@dataclass(frozen=True, slots=True)
+class Puppet:
+    """Who appears."""
+
+    name: str
+    created: dt.date
+    origin: str  # where the pictures come from
+    consent: Consent
+    references: tuple[Reference, ...]  # at least one; the first is the main one
+
+
+def load_puppet(path: Path) -> Puppet:
+    """Read a puppet. PuppetError when it is missing, damaged, from a newer version or without consent."""
+    if not path.exists():
+        raise PuppetError(wanted=f"a puppet at {path}", found="there is nothing", advice="'mimicam puppet list' shows what there is.")
+    try:
+        members = _folder_members(path) if path.is_dir() else _zip_members(path)
+        manifest = _manifest(path, members)
+        references = tuple(_reference(path, members, entry) for entry in manifest.references)
+    except (OSError, zipfile.BadZipFile, EOFError, zipfile.LargeZipFile, NotImplementedError, RuntimeError) as error:
+        _damaged(path, str(error) or type(error).__name__)
+    return Puppet(manifest.name, manifest.created, manifest.origin, manifest.consent, references)
+
+
+def save_puppet(puppet: Puppet, path: Path) -> None:
+    """Write a puppet as a zip, whole or not at all. PuppetError when the place can't be written."""
+    manifest = {
+        "format": FORMAT,
+        "name": puppet.name,
+        "created": puppet.created,
+        "origin": puppet.origin,
+        "consent": puppet.consent.model_dump(exclude_none=True),
+        "references": [
+            {"picture": f"reference_{i}.jpg", "landmarks": f"reference_{i}.npy"} for i in range(len(puppet.references))
+        ],
+    }
+    partial = path.with_name(path.name + ".part")
+    try:
+        with zipfile.ZipFile(partial, "w", zipfile.ZIP_STORED) as archive:
+            _add(archive, MANIFEST, tomli_w.dumps(manifest).encode())
+            for i, reference in enumerate(puppet.references):
+                _, jpeg = cv2.imencode(
+                    ".jpg",
+                    reference.picture,
+                    [cv2.IMWRITE_JPEG_QUALITY, 95, cv2.IMWRITE_JPEG_SAMPLING_FACTOR, cv2.IMWRITE_JPEG_SAMPLING_FACTOR_444],
+                )
+                _add(archive, f"reference_{i}.jpg", jpeg.tobytes())
+                buffer = io.BytesIO()
+                np.save(buffer, reference.landmarks_px.astype(np.float32), allow_pickle=False)
+                _add(archive, f"reference_{i}.npy", buffer.getvalue())
+        os.replace(partial, path)
+    except OSError as error:
+        raise PuppetError(
+            wanted=f"to write the puppet {path}", found=str(error), advice="Choose a folder that exists and can be written."
+        ) from error
+    finally:
+        partial.unlink(missing_ok=True)
+
+
+def _add(archive: zipfile.ZipFile, name: str, content: bytes) -> None:
+    archive.writestr(zipfile.ZipInfo(name, (1980, 1, 1, 0, 0, 0)), content)  # a fixed time: equal puppets are equal files
+
+
+def _damaged(path: Path, what: str) -> NoReturn:
+    raise PuppetError(
+        wanted=f"a readable puppet in {path}", found=what, advice="Copy it again or make it anew with 'mimicam puppet new'."
+    )
+
+
+def _folder_members(path: Path) -> dict[str, bytes]:
+    members = {}
+    for file in sorted(path.iterdir()):
+        if file.is_file() and file.stat().st_size <= LARGEST_MEMBER_BYTES:
+            members[file.name] = file.read_bytes()
+    return members
+
+
+def _zip_members(path: Path) -> dict[str, bytes]:
+    with zipfile.ZipFile(path) as archive:
+        for info in archive.infolist():
+            if info.file_size > LARGEST_MEMBER_BYTES:
+                _damaged(path, f"{info.filename} would unpack to {info.file_size} bytes")
+        return {info.filename: archive.read(info) for info in archive.infolist()}
+
+
+def _member(path: Path, members: dict[str, bytes], name: str) -> bytes:
+    if name not in members:
+        _damaged(path, f"{name} is missing")
+    return members[name]
+
+
+def _manifest(path: Path, members: dict[str, bytes]) -> _Manifest:
+    try:
+        table = tomllib.loads(_member(path, members, MANIFEST).decode())
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        _damaged(path, f"{MANIFEST} is not TOML ({error})")
+    version = table.get("format")
+    if isinstance(version, int) and version > FORMAT:
+        raise PuppetError(
+            wanted=f"a puppet of format {FORMAT} or older in {path}",
+            found=f"format {version}, made by a newer mimicam",
+            advice="Update mimicam, or make the puppet again with this one.",
+        )
+    if "consent" not in table:
+        raise PuppetError(
+            wanted=f"a consent record in {path}",
+            found="none",
+            advice="mimicam only moves faces that somebody answered for: make it again with 'mimicam puppet new --consent ...'.",
+        )
+    try:
+        return _Manifest.model_validate(table)
+    except ValidationError as error:
+        first = error.errors()[0]
+        _damaged(path, f"{MANIFEST}: {'.'.join(map(str, first['loc']))}: {first['msg']}")
+
+
+def _reference(path: Path, members: dict[str, bytes], entry: _ReferenceEntry) -> Reference:
+    picture = cv2.imdecode(np.frombuffer(_member(path, members, entry.picture), np.uint8), cv2.IMREAD_COLOR)
+    if picture is None or max(picture.shape[:2]) > LARGEST_SIDE_PX:
+        _damaged(path, f"{entry.picture} is not a picture of at most {LARGEST_SIDE_PX} px")
+    try:
+        landmarks = np.load(io.BytesIO(_member(path, members, entry.landmarks)), allow_pickle=False)
+    except (ValueError, EOFError, OSError) as error:
+        _damaged(path, f"{entry.landmarks}: {error}")
+    if not isinstance(landmarks, np.ndarray) or landmarks.shape != (COUNT, 3) or not np.isfinite(landmarks).all():
+        _damaged(path, f"{entry.landmarks} does not hold {COUNT} landmarks")
+    return Reference(np.asarray(picture, np.uint8), landmarks.astype(np.float32))

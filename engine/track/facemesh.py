@@ -1,0 +1,78 @@
+"""MediaPipe FaceMesh with irises behind a small interface: a picture in, landmarks in pixels out."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+os.environ.setdefault("GLOG_minloglevel", "2")  # MediaPipe's start-up chatter
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+
+from mediapipe.python.solutions.face_detection import FaceDetection
+from mediapipe.python.solutions.face_mesh import FaceMesh
+
+from engine.face.landmarks import Points
+
+
+def _rgb(bgr: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    rgb = cv2.cvtColor(bgr, cv2.COLOR_BGR2RGB)
+    rgb.flags.writeable = False  # lets MediaPipe take it without a copy
+    return np.asarray(rgb, np.uint8)
+
+
+def _to_px(face: Any, width_px: int, height_px: int) -> Points:
+    points = np.array([(p.x, p.y, p.z) for p in face.landmark], np.float32)
+    return points * np.array([width_px, height_px, width_px], np.float32)
+
+
+class LandmarkTracker:
+    """Follows one face from frame to frame; it looks anew only when it has lost it."""
+
+    def __init__(self) -> None:
+        self._mesh = FaceMesh(static_image_mode=False, max_num_faces=1, refine_landmarks=True)
+
+    def __call__(self, bgr: NDArray[np.uint8]) -> Points | None:
+        """Landmarks (478, 3) px, z in the scale of x, or None where no face is seen."""
+        faces = self._mesh.process(_rgb(bgr)).multi_face_landmarks
+        return _to_px(faces[0], bgr.shape[1], bgr.shape[0]) if faces else None
+
+    def forget(self) -> None:
+        """Look anew at the next frame."""
+        self._mesh.reset()
+
+    def close(self) -> None:
+        """Free the network."""
+        self._mesh.close()
+
+
+def find_faces(bgr: NDArray[np.uint8], most: int = 3) -> list[Points]:
+    """Landmarks of all faces in a still, largest first."""
+    with FaceMesh(static_image_mode=True, max_num_faces=most, refine_landmarks=True) as mesh:
+        faces = mesh.process(_rgb(bgr)).multi_face_landmarks or []
+    found = [_to_px(face, bgr.shape[1], bgr.shape[0]) for face in faces]
+    return sorted(found, key=lambda p: -float(np.ptp(p[:, 0])))
+
+
+class FaceDetector:
+    """All faces of a picture as boxes; cheap, for finding the performer again."""
+
+    def __init__(self) -> None:
+        self._detection = FaceDetection(model_selection=0, min_detection_confidence=0.5)
+
+    def __call__(self, bgr: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """(n, 3): centre x, centre y and size (mean of width and height) of each face, px."""
+        height, width = bgr.shape[:2]
+        boxes = [d.location_data.relative_bounding_box for d in self._detection.process(_rgb(bgr)).detections or []]
+        faces = [
+            ((b.xmin + b.width / 2) * width, (b.ymin + b.height / 2) * height, (b.width * width + b.height * height) / 2)
+            for b in boxes
+        ]
+        return np.array(faces, np.float32).reshape(-1, 3)
+
+    def close(self) -> None:
+        """Free the network."""
+        self._detection.close()
