@@ -47,7 +47,7 @@ RECIPES = (
     Recipe("ada", base="3x6_10", eyes="2x4_01", mouth="3x6_00"),
     Recipe("bruno", base="2x4_05", eyes="3x6_06", mouth="1x2_00"),
     Recipe("cleo", base="2x4_06", eyes="2x4_04", mouth="2x4_00"),
-    Recipe("dora", base="2x4_02", eyes="2x4_01", mouth="3x6_00"),
+    Recipe("dora", base="2x4_02", eyes="3x6_00", mouth="2x4_01"),
 )
 
 

@@ -1,0 +1,101 @@
+"""The performer's neutral face: what every performance is measured from."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from engine.face import landmarks as lm
+from engine.face.performance import HeadMotion, Performance
+from engine.face.pose import Pose, euler_from_rotation, fit_head, fit_similarity
+from engine.face.proportions import gains
+from engine.face.reference import reference_face
+
+WINDOW_S = 2.0
+RELAXED_SHARE = 0.2  # of the window's frames make the neutral
+HAND_OVER_S = 0.4  # time constant with which a better neutral takes over
+
+
+@dataclass(frozen=True, slots=True)
+class Neutral:
+    """A performer at rest."""
+
+    shape: lm.Points  # (478, 3) canonical
+    pose: Pose  # how the head stood
+
+    @staticmethod
+    def of(landmarks_px: lm.Points) -> Neutral:
+        """Take one set of landmarks (478, 3) px as neutral."""
+        pose = fit_head(reference_face().mean, landmarks_px)
+        return Neutral(pose.invert(landmarks_px), pose)
+
+    def towards(self, other: Neutral, share: float) -> Neutral:
+        """This neutral moved by `share` (0 to 1) to another one."""
+        a, b, s = self.pose, other.pose, np.float32(share)
+        mixed = a.rotation + s * (b.rotation - a.rotation)
+        rotation = fit_similarity(np.eye(3, dtype=np.float32), mixed.T.astype(np.float32)).rotation
+        pose = Pose(rotation, a.translation + s * (b.translation - a.translation), a.scale + share * (b.scale - a.scale))
+        return Neutral(self.shape + s * (other.shape - self.shape), pose)
+
+    def performance(self, pose: Pose, shape: lm.Points) -> Performance:
+        """What a face of canonical `shape` (478, 3) at `pose` does, relative to this neutral."""
+        offsets = gains(self.shape, reference_face().mean) * (shape - self.shape)
+        head = HeadMotion(
+            (self.pose.rotation.T @ pose.rotation).astype(np.float32),
+            ((pose.translation - self.pose.translation) / self.pose.scale).astype(np.float32),
+            pose.scale / self.pose.scale,
+        )
+        return Performance(head, offsets.astype(np.float32))
+
+
+class Calibration:
+    """Finds the neutral in the first seconds: the mean of the most frontal, most relaxed frames.
+
+    The first face seen is neutral at once, so that a puppet starts at rest; what is found later takes over smoothly.
+    """
+
+    def __init__(self, fixed: Neutral | None = None) -> None:
+        """With `fixed` nothing is searched."""
+        self._current = fixed
+        self._aim = fixed
+        self._samples: list[Neutral] = []
+        self._started_s: float | None = None
+        self._updated_s = 0.0
+        self.settled = fixed is not None
+
+    def recapture(self) -> None:
+        """Search again from the next face on, handing over smoothly."""
+        self._samples, self._started_s, self.settled = [], None, False
+
+    def update(self, landmarks_px: lm.Points, now_s: float) -> Neutral:
+        """Learn from a face seen at `now_s`; returns the neutral to use for it."""
+        if self._started_s is None:
+            self._started_s = self._updated_s = now_s
+        if not self.settled:
+            self._samples.append(Neutral.of(landmarks_px))
+            self._aim = most_relaxed(self._samples)
+            self.settled = now_s - self._started_s >= WINDOW_S
+        if self._current is None or self._aim is None:
+            self._current = self._aim = Neutral.of(landmarks_px)
+        elif self._current is not self._aim:
+            share = 1 - float(np.exp(-max(0.0, now_s - self._updated_s) / HAND_OVER_S))
+            self._current = self._aim if self.settled and share > 0.999 else self._current.towards(self._aim, share)
+        self._updated_s = now_s
+        return self._current
+
+
+def most_relaxed(samples: list[Neutral]) -> Neutral:
+    """Mean of the samples with the straightest head, closed lips and the usual opening of the eyes."""
+    angles = np.array([euler_from_rotation(s.pose.rotation) for s in samples])
+    gaps = np.array([lm.lip_gap(s.shape) for s in samples])
+    lids = np.array([np.mean(lm.lid_openings(s.shape)) for s in samples])
+    widths = np.array([lm.distance(s.shape, *lm.MOUTH_CORNERS) for s in samples])
+    usual_lids, usual_width = np.median(lids), np.median(widths)
+    unrest = np.abs(angles[:, :2]).sum(1) / 40 + 3 * gaps + 2 * np.abs(lids - usual_lids) + np.abs(widths - usual_width)
+    best = np.argsort(unrest, kind="stable")[: max(1, round(RELAXED_SHARE * len(samples)))]
+    chosen = [samples[i] for i in best]
+    neutral = chosen[0]
+    for count, sample in enumerate(chosen[1:], start=2):
+        neutral = neutral.towards(sample, 1 / count)
+    return neutral

@@ -1,0 +1,88 @@
+"""The track stage: a frame in, the performer's face and performance out, or an explicit loss."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from engine.face.calibration import Calibration
+from engine.face.landmarks import Points
+from engine.face.performance import Performance
+from engine.face.pose import Pose, fit_head
+from engine.live.frame import Frame
+from engine.track.facemesh import FaceDetector, LandmarkTracker
+from engine.track.filter import FaceFilter
+from engine.track.lock import PerformerLock, Place
+
+SURROUNDINGS = 1.1  # what the tracker may see around a face that it shall pick up, in face sizes to each side
+
+
+@dataclass(frozen=True, slots=True)
+class Tracked:
+    """A frame and what the performer does in it."""
+
+    frame: Frame
+    landmarks_px: Points | None  # (478, 3), filtered; None: the performer is lost
+    pose: Pose | None
+    performance: Performance | None
+
+    @property
+    def lost(self) -> bool:
+        """The performer isn't seen in this frame."""
+        return self.performance is None
+
+
+class Tracker:
+    """Follows one performer. Keeps state from frame to frame: use it from one thread."""
+
+    def __init__(self, calibration: Calibration | None = None) -> None:
+        self.calibration = calibration or Calibration()
+        self._mesh, self._detector = LandmarkTracker(), FaceDetector()
+        self._lock, self._filter = PerformerLock(), FaceFilter()
+        self._following = False
+
+    def __call__(self, frame: Frame) -> Tracked:
+        """Find the performer in the next frame."""
+        raw = self._follow(frame) if self._following else self._search(frame)
+        self._following = raw is not None
+        if raw is None:
+            self._filter.reset()
+            return Tracked(frame, None, None, None)
+        neutral = self.calibration.update(raw, frame.captured_s)
+        pose = fit_head(neutral.shape, raw)
+        pose, shape = self._filter(pose, pose.invert(raw), frame.captured_s)
+        return Tracked(frame, pose.apply(shape), pose, neutral.performance(pose, shape))
+
+    def close(self) -> None:
+        """Free the networks."""
+        self._mesh.close()
+        self._detector.close()
+
+    def _follow(self, frame: Frame) -> Points | None:
+        found = self._mesh(frame.bgr)
+        if found is not None and self._lock.follow(Place.of(found), frame.captured_s):
+            return found
+        self._mesh.forget()
+        return self._search(frame)
+
+    def _search(self, frame: Frame) -> Points | None:
+        performer = self._lock.choose(self._detector(frame.bgr), frame.captured_s)
+        if performer is None:
+            return None
+        self._mesh.forget()
+        found = self._mesh(_only(frame.bgr, performer))
+        if found is not None:
+            self._lock.take(Place.of(found), frame.captured_s)
+        return found
+
+
+def _only(bgr: NDArray[np.uint8], place: Place) -> NDArray[np.uint8]:
+    """The picture with everything but one face's surroundings black, so that no other face can be picked up."""
+    half = (0.5 + SURROUNDINGS) * place.size
+    rows = slice(max(0, int(place.y - half)), max(0, int(place.y + half)))
+    columns = slice(max(0, int(place.x - half)), max(0, int(place.x + half)))
+    result = np.zeros_like(bgr)
+    result[rows, columns] = bgr[rows, columns]
+    return result
