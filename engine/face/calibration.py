@@ -55,27 +55,31 @@ class Calibration:
     The first face seen is neutral at once, so that a puppet starts at rest; what is found later takes over smoothly.
     """
 
-    def __init__(self, fixed: Neutral | None = None) -> None:
-        """With `fixed` nothing is searched."""
+    def __init__(self, fixed: Neutral | None = None, window_s: float = WINDOW_S) -> None:
+        """With `fixed` nothing is searched; with a window of 0 the first face is the neutral one."""
+        self._window_s = window_s
         self._current = fixed
         self._aim = fixed
         self._samples: list[Neutral] = []
         self._started_s: float | None = None
         self._updated_s = 0.0
+        self._again = False
         self.settled = fixed is not None
 
     def recapture(self) -> None:
-        """Search again from the next face on, handing over smoothly."""
-        self._samples, self._started_s, self.settled = [], None, False
+        """Search again from the next face on, handing over smoothly. May be called from any thread."""
+        self._again = True
 
     def update(self, landmarks_px: lm.Points, now_s: float) -> Neutral:
         """Learn from a face seen at `now_s`; returns the neutral to use for it."""
+        if self._again:
+            self._again, self._samples, self._started_s, self.settled = False, [], None, False
         if self._started_s is None:
             self._started_s = self._updated_s = now_s
         if not self.settled:
             self._samples.append(Neutral.of(landmarks_px))
             self._aim = most_relaxed(self._samples)
-            self.settled = now_s - self._started_s >= WINDOW_S
+            self.settled = now_s - self._started_s >= self._window_s
         if self._current is None or self._aim is None:
             self._current = self._aim = Neutral.of(landmarks_px)
         elif self._current is not self._aim:
@@ -86,12 +90,12 @@ class Calibration:
 
 
 def most_relaxed(samples: list[Neutral]) -> Neutral:
-    """Mean of the samples with the straightest head, closed lips and the usual opening of the eyes."""
+    """Mean of the samples with the straightest head, closed lips and both eyes open as usual."""
     angles = np.array([euler_from_rotation(s.pose.rotation) for s in samples])
     gaps = np.array([lm.lip_gap(s.shape) for s in samples])
-    lids = np.array([np.mean(lm.lid_openings(s.shape)) for s in samples])
+    lids = np.array([min(lm.lid_openings(s.shape)) for s in samples])
     widths = np.array([lm.distance(s.shape, *lm.MOUTH_CORNERS) for s in samples])
-    usual_lids, usual_width = np.median(lids), np.median(widths)
+    usual_lids, usual_width = np.percentile(lids, 75), np.median(widths)
     unrest = np.abs(angles[:, :2]).sum(1) / 40 + 3 * gaps + 2 * np.abs(lids - usual_lids) + np.abs(widths - usual_width)
     best = np.argsort(unrest, kind="stable")[: max(1, round(RELAXED_SHARE * len(samples)))]
     chosen = [samples[i] for i in best]

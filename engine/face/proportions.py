@@ -21,7 +21,7 @@ REGIONS = {
     "brows": np.concatenate([lm.BROW_LEFT, lm.BROW_RIGHT]),
 }
 REACH = 0.10  # how far a region's rule reaches, inter-ocular distances
-RATIO_LIMITS = (0.55, 1.8)
+RATIO_LIMITS = (0.6, 1.6)
 
 
 def _eye_size(shape: lm.Points, corners: tuple[int, int], pairs: lm.Indices) -> tuple[float, float]:

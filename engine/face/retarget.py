@@ -17,6 +17,7 @@ LIMITS_DEG = (38.0, 26.0, 40.0)  # yaw, pitch, roll: beyond, one photograph has 
 LIMIT_SHIFT = 0.55  # inter-ocular distances to each side
 LIMIT_ZOOM = 1.35
 LID_SHUT, LID_FREE = 0.27, 0.60  # tracked opening (share of neutral) at and under which lids touch; above it is as tracked
+LID_WIDEST = 1.45  # share of the puppet's neutral opening that wide eyes approach
 LIP_SHUT = 0.012  # tracked gap under which lips touch, inter-ocular distances
 
 
@@ -60,7 +61,7 @@ class PuppetFace:
         for iris in (lm.IRIS_LEFT, lm.IRIS_RIGHT):
             shape[iris] = self.neutral[iris] + (shape[iris[0]] - self.neutral[iris[0]])
         for pairs, gap in self._lids:
-            _shut_lids(shape, pairs, gap)
+            _fit_lids(shape, pairs, gap)
         _touch_lips(shape)
         pose = self._pose(performance.head)
         return Target(pose.apply(shape), pose)
@@ -76,14 +77,19 @@ class PuppetFace:
         )
 
 
-def _shut_lids(shape: lm.Points, pairs: lm.Indices, neutral_gap: NDArray[np.float32]) -> None:
-    """Close lids for good where the tracker sees them nearly closed: FaceMesh never lets them touch."""
+def _opening_shown(opening: float) -> float:
+    """Opening of the puppet's lids for a tracked one, both as shares of neutral: shut where nearly shut, never staring."""
+    if opening < LID_FREE:
+        return max(0.0, opening - LID_SHUT) / (LID_FREE - LID_SHUT) * LID_FREE
+    return min(opening, 1.0) + _soft_limit(max(opening - 1.0, 0.0), LID_WIDEST - 1.0)
+
+
+def _fit_lids(shape: lm.Points, pairs: lm.Indices, neutral_gap: NDArray[np.float32]) -> None:
+    """Close lids for good where the tracker sees them nearly closed (FaceMesh never lets them touch), limit wide ones."""
     gap = shape[pairs[:, 1]] - shape[pairs[:, 0]]
     middle = slice(2, 5)
     opening = float(np.linalg.norm(gap[middle], axis=1).mean() / max(np.linalg.norm(neutral_gap[middle], axis=1).mean(), 1e-4))
-    if opening >= LID_FREE:
-        return
-    share = max(0.0, opening - LID_SHUT) / (LID_FREE - LID_SHUT) * LID_FREE / max(opening, 1e-4)
+    share = _opening_shown(opening) / max(opening, 1e-4)
     shape[pairs[:, 0]] = shape[pairs[:, 1]] - np.float32(min(share, 1.0)) * gap
 
 

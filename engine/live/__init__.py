@@ -1,0 +1,1 @@
+"""Threads and time: mailboxes, workers, pacing, counting. Knows nothing of faces."""

@@ -15,12 +15,13 @@ def fit_scale(picture: NDArray[np.uint8], width_px: int, height_px: int) -> floa
 def surround(picture: NDArray[np.uint8], width_px: int, height_px: int) -> tuple[NDArray[np.uint8], int, int]:
     """Canvas (height, width, 3) with `picture` in its middle, and the picture's left and top on it.
 
-    What is missing at the sides is the picture mirrored, blurred more the further out, so that no edge shows.
+    What is missing at the sides continues the picture's edge, blurred more the further out, so that no edge shows and
+    nothing of the face is repeated.
     """
     height, width = picture.shape[:2]
     left, top = (width_px - width) // 2, (height_px - height) // 2
     right, bottom = width_px - width - left, height_px - height - top
-    canvas = cv2.copyMakeBorder(picture, top, bottom, left, right, cv2.BORDER_REFLECT)
+    canvas = cv2.copyMakeBorder(picture, top, bottom, left, right, cv2.BORDER_REPLICATE)
     if left + right + top + bottom == 0:
         return np.asarray(canvas, np.uint8), 0, 0
     y, x = np.mgrid[0:height_px, 0:width_px].astype(np.float32)

@@ -21,6 +21,7 @@ HEAD_REACH = (0.62, 0.36, 0.02)  # how far hair, ears and chin reach beyond the 
 ROUNDING = (0.65, 0.45, 0.25)  # over which distance the contour rounds off to SKULL_DEPTH, likewise
 SMALLEST_TRIANGLE = 3e-4  # area in the photograph under which a triangle counts as hidden, squared inter-ocular distances
 NOSE_WING_REACH, NOSE_ROUNDS = 0.16, 12
+LID_RIM = (0.03, 0.17)  # width of the wet rim of the upper and lower lid, in eye heights
 FALL_OFF = 2.2  # at most so far from the head does anything still move
 
 
@@ -165,6 +166,20 @@ class HeadMesh:
             )
         ]
         return np.concatenate([reference_face().triangles, np.array(_holes() + strips, np.int32)]).astype(np.int32)
+
+    def source(self, landmarks_px: lm.Points, pose: Pose) -> NDArray[np.float32]:
+        """Where in the photograph the vertices (n, 2) px read for a face at `landmarks_px` (478, 3).
+
+        As an eye closes, its skin starts further and further outside of the lid's wet rim: shut lids show no white line.
+        """
+        result = self.source_px.copy()
+        for contour, pairs in ((lm.EYE_LEFT, lm.LID_PAIRS_LEFT), (lm.EYE_RIGHT, lm.LID_PAIRS_RIGHT)):
+            down = self.source_px[contour[12]] - self.source_px[contour[4]]
+            gap = np.linalg.norm(landmarks_px[contour[12], :2] - landmarks_px[contour[4], :2]) / pose.scale
+            closed = 1 - min(1.0, float(gap * self._pose.scale / max(np.linalg.norm(down), 1e-3)))
+            result[pairs[:, 0]] -= np.float32(LID_RIM[0] * closed) * down
+            result[pairs[:, 1]] += np.float32(LID_RIM[1] * closed) * down
+        return result
 
     def place(self, landmarks_px: lm.Points, pose: Pose) -> lm.Points:
         """Vertices (n, 3) px for a face at `landmarks_px` (478, 3) whose head stands at `pose`."""

@@ -34,7 +34,8 @@ class Portrait:
         target = self.face.retarget(performance)
         picture = np.empty_like(self._plain)
         vertices = self._mesh.place(target.landmarks_px, target.pose)
-        warp_mesh(vertices, self._mesh.source_px, self._mesh.triangles, self._backward, self._depth)
+        source = self._mesh.source(target.landmarks_px, target.pose)
+        warp_mesh(vertices, source, self._mesh.triangles, self._backward, self._depth)
         sample(self._plain, self._backward, picture)
         self._mouth.draw(picture, target)
         turn = target.pose.rotation @ self.face.pose.rotation.T

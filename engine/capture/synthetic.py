@@ -1,0 +1,75 @@
+"""A camera that does what is written: frames, darkness, noise, silence, disappearance, a crash. For tests and benchmarks.
+
+The script is words `STATE*FRAMES`, e.g. `ok*30 dark*10 gone*5 ok*30 fail`:
+
+    ok      the given pictures, over and over          dark    black
+    noise   random pixels                              gone    no frame, as if unplugged: black, as a real source gives
+    skip    the frame counter goes on without a frame  fail    the read raises a SourceError
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from engine.errors import ConfigError, SourceError
+from engine.live.frame import Frame
+from engine.live.pacer import Pacer
+
+STATES = ("ok", "dark", "noise", "gone", "skip", "fail")
+
+
+def parse_script(script: str) -> list[tuple[str, int]]:
+    """(state, frames) for each word. ConfigError for a word that isn't understood."""
+    steps = []
+    for word in script.split():
+        state, _, count = word.partition("*")
+        if state not in STATES or not (count or "1").isdigit():
+            raise ConfigError(
+                wanted="a script of words STATE*FRAMES", found=f"'{word}'", advice=f"STATE is one of {', '.join(STATES)}."
+            )
+        steps.append((state, int(count or 1)))
+    return steps
+
+
+class SyntheticCamera:
+    """Follows a script, then ends."""
+
+    def __init__(self, script: str, pictures: Sequence[NDArray[np.uint8]], rate_hz: float | None = None) -> None:
+        """`pictures` (height, width, 3) are shown in turn; without `rate_hz` frames come as fast as they are read."""
+        self._steps: Iterator[str] = iter([state for state, count in parse_script(script) for _ in range(count)])
+        self._pictures = list(pictures) or [np.full((360, 640, 3), 90, np.uint8)]
+        self._pacer = Pacer(rate_hz) if rate_hz else None
+        self._random = np.random.default_rng(0)
+        self._index = -1
+        self._closed = False
+
+    def read(self) -> Frame | None:
+        """What the script says next; None at its end."""
+        for state in self._steps:
+            if self._closed:
+                return None
+            self._index += 1
+            if self._pacer is not None:
+                self._pacer.wait()
+            if state == "skip":
+                continue
+            if state == "fail":
+                raise SourceError(wanted="the next frame", found="the script's 'fail'", advice="Change the script.")
+            return Frame(self._picture(state), self._index, time.monotonic())
+        return None
+
+    def _picture(self, state: str) -> NDArray[np.uint8]:
+        picture = self._pictures[self._index % len(self._pictures)]
+        if state == "ok":
+            return picture
+        if state == "noise":
+            return self._random.integers(0, 256, picture.shape, np.uint8)
+        return np.zeros_like(picture)
+
+    def close(self) -> None:
+        """End it."""
+        self._closed = True

@@ -1,0 +1,185 @@
+"""The command line: `mimicam run | render | puppet | doctor`."""
+
+from __future__ import annotations
+
+import datetime as dt
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.table import Table
+
+from engine.config import RunConfig, read_config
+from engine.errors import ConfigError, MimicamError
+
+app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help="Be a puppet, live.")
+puppet_app = typer.Typer(no_args_is_help=True, help="Make, check and list puppets.")
+app.add_typer(puppet_app, name="puppet")
+console = Console()
+complaints = Console(stderr=True)
+
+
+def _size(text: str | None) -> tuple[int, int] | None:
+    if text is None:
+        return None
+    width, _, height = text.lower().partition("x")
+    if not (width.isdigit() and height.isdigit() and 64 <= int(width) <= 7680 and 64 <= int(height) <= 4320):
+        raise ConfigError(wanted="a size such as 1280x720", found=f"'{text}'", advice="Give width x height, 64 to 7680 px.")
+    return int(width), int(height)
+
+
+@app.command()
+def run(
+    camera: Annotated[str | None, typer.Option(help="Index, path or name; a file, folder or URL; demo.")] = None,
+    puppet: Annotated[str | None, typer.Option(help="Name of a shipped puppet, or a path.")] = None,
+    mode: Annotated[str | None, typer.Option(help="portrait")] = None,
+    output: Annotated[
+        list[str] | None, typer.Option(help="virtual[:DEVICE], window, file:OUT.mp4, null. May be given several times.")
+    ] = None,
+    size: Annotated[str | None, typer.Option(help="Size of the outputs, e.g. 1280x720.")] = None,
+    rate: Annotated[float | None, typer.Option(help="Pictures a second.")] = None,
+    camera_size: Annotated[str | None, typer.Option(help="Size to ask of the camera; refused if it gives another.")] = None,
+    mirror: Annotated[bool | None, typer.Option("--mirror", help="Flip the camera picture.")] = None,
+    runtime: Annotated[str | None, typer.Option(help="auto or none: what executes the networks (none yet).")] = None,
+    neutral: Annotated[str | None, typer.Option(help="auto, or first: the first face is the neutral one.")] = None,
+    seconds: Annotated[float | None, typer.Option(help="Stop after so long.")] = None,
+    report: Annotated[Path | None, typer.Option(help="Write the report to this JSON file.")] = None,
+    config: Annotated[Path | None, typer.Option(help="Settings from a TOML file; options win over it.")] = None,
+) -> None:
+    """Drive a puppet live. Ctrl-C ends it, as do Esc and q in the window; n takes a new neutral."""
+    from engine.report import print_report, write_json
+    from engine.run import run as run_loop
+
+    options: dict[str, Any] = {
+        "camera": camera, "puppet": puppet, "mode": mode, "output": tuple(output) if output else None,
+        "size": _size(size), "rate": rate, "camera_size": _size(camera_size), "mirror": mirror, "runtime": runtime,
+        "neutral": neutral, "seconds": seconds, "report": report,
+    }  # fmt: skip
+    settings: RunConfig = read_config(config, {k: v for k, v in options.items() if v is not None})
+    result = run_loop(settings, console)
+    print_report(result, console)
+    if settings.report is not None:
+        write_json(result, settings.report)
+
+
+@app.command()
+def render(
+    driver: Annotated[Path, typer.Option(help="Clip of the performer.")],
+    puppet: Annotated[str, typer.Option(help="Name of a shipped puppet, or a path.")],
+    output: Annotated[Path, typer.Option(help="MP4 file to write.")],
+    size: Annotated[str, typer.Option(help="Size of the output.")] = "1280x720",
+    neutral: Annotated[str, typer.Option(help="auto, or first: the first face is the neutral one.")] = "auto",
+) -> None:
+    """Render a clip: one picture for each of its frames, in order, the same every time."""
+    from engine.offline import render as render_clip
+    from engine.puppet.shipped import find_puppet
+
+    if neutral not in ("auto", "first"):
+        raise ConfigError(wanted="'auto' or 'first' for --neutral", found=f"'{neutral}'", advice="Choose one of the two.")
+    size_px = _size(size) or (1280, 720)
+    columns = (TextColumn("rendering"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=console, transient=True) as progress:
+        task = progress.add_task("render", total=None)
+        done, lost = render_clip(
+            driver, find_puppet(puppet), output, size_px, neutral=neutral,
+            progress=lambda count, total: progress.update(task, completed=count, total=total),
+        )  # fmt: skip
+    console.print(f"{output}: {done} frames, {lost} of them without a performer")
+
+
+@app.command()
+def doctor() -> None:
+    """Say what works here, what doesn't, and what to do."""
+    from engine.doctor import examine
+
+    table = Table("", "found", "what to do", show_lines=False)
+    for finding in examine():
+        mark = "[green]ok[/]" if finding.good else "[yellow]--[/]"
+        table.add_row(f"{mark} {finding.what}", finding.found, "" if finding.good else finding.advice)
+    console.print(table)
+
+
+@puppet_app.command("new")
+def puppet_new(
+    photos: Annotated[list[Path], typer.Argument(help="One or more photographs of one person.")],
+    out: Annotated[Path, typer.Option(help="File to write, NAME.puppet.")],
+    consent: Annotated[str, typer.Option(help="self, synthetic, public-domain or agreement:FILE.")],
+    who: Annotated[str, typer.Option(help="Whose face it is.")] = "",
+    scope: Annotated[str, typer.Option(help="What it may be used for.")] = "personal use with mimicam",
+) -> None:
+    """Make a puppet from photographs."""
+    from engine.puppet.format import save_puppet
+    from engine.puppet.make import make_puppet
+
+    record = _consent(consent, who, scope)
+    puppet = make_puppet(photos, out.stem, record, "photographs: " + ", ".join(p.name for p in photos))
+    save_puppet(puppet, out)
+    console.print(f"{out}: made from {len(photos)} photograph(s), consent '{record.kind}' of {record.who}")
+
+
+def _consent(text: str, who: str, scope: str) -> Any:
+    from pydantic import ValidationError
+
+    from engine.puppet.consent import Consent
+
+    kind, _, agreement = text.partition(":")
+    if agreement and not Path(agreement).is_file():
+        raise ConfigError(wanted=f"the agreement {agreement}", found="no such file", advice="Give the path of the signed agreement.")
+    named = who or {"self": "the maker of this puppet", "synthetic": "nobody: a generated face"}.get(kind, "")
+    try:
+        return Consent.model_validate(
+            {"kind": kind, "who": named, "date": dt.date.today(), "scope": scope, "agreement": Path(agreement).name or None if agreement else None}
+        )
+    except ValidationError as error:
+        first = error.errors()[0]
+        raise ConfigError(
+            wanted="a consent record", found=f"'{text}', {'.'.join(map(str, first['loc'])) or 'record'}: {first['msg']}",
+            advice="Use --consent self|synthetic|public-domain|agreement:FILE, with --who for another person.",
+        ) from error  # fmt: skip
+
+
+@puppet_app.command("check")
+def puppet_check(puppet: Annotated[str, typer.Argument(help="Name or path.")]) -> None:
+    """Read a puppet and say what it is, or what is wrong with it."""
+    from engine.puppet.format import load_puppet
+    from engine.puppet.shipped import find_puppet
+
+    found = load_puppet(find_puppet(puppet))
+    record = found.consent
+    console.print(f"{found.name}: good, {len(found.references)} photograph(s), made {found.created}")
+    console.print(f"  consent: {record.kind}, {record.who}, {record.date}, for {record.scope}")
+    console.print(f"  origin: {found.origin}")
+
+
+@puppet_app.command("list")
+def puppet_list() -> None:
+    """List the puppets that can be called by name."""
+    from engine.puppet.format import load_puppet
+    from engine.puppet.shipped import known_puppets
+
+    table = Table("name", "photographs", "consent", "file")
+    for path in known_puppets():
+        try:
+            puppet = load_puppet(path)
+            table.add_row(path.stem, str(len(puppet.references)), puppet.consent.kind, str(path))
+        except MimicamError as error:
+            table.add_row(path.stem, "", f"[red]{error.found}[/]", str(path))
+    console.print(table)
+
+
+def main() -> None:
+    """Entry point: a MimicamError becomes one line and an exit code."""
+    try:
+        app()
+    except MimicamError as error:
+        complaints.print(f"mimicam: {error}", style="red", soft_wrap=True, markup=False)
+        sys.exit(error.exit_code)
+    except KeyboardInterrupt:
+        sys.exit(130)
+
+
+if __name__ == "__main__":
+    main()

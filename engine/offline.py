@@ -1,0 +1,61 @@
+"""Render a clip to a file: one output frame for each frame of the clip, in order, the same every time."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from itertools import islice
+from pathlib import Path
+
+from engine.capture.video_file import VideoFile
+from engine.face.calibration import WINDOW_S, Calibration, Neutral, most_relaxed
+from engine.output.video_file import VideoFileSink
+from engine.puppet.format import load_puppet
+from engine.render.scene import PortraitScene
+from engine.track.facemesh import LandmarkTracker
+from engine.track.tracker import Tracker
+
+
+def neutral_of_clip(path: Path, window_s: float = WINDOW_S) -> Neutral | None:
+    """The most relaxed face of a clip's first seconds; None where there is no face in them."""
+    video, mesh = VideoFile(path), LandmarkTracker()
+    try:
+        first = islice(video, max(1, round(window_s * video.rate_hz)))
+        faces = [landmarks for frame in first if (landmarks := mesh(frame.bgr)) is not None]
+    finally:
+        mesh.close()
+        video.close()
+    return most_relaxed([Neutral.of(face) for face in faces]) if faces else None
+
+
+def render(
+    driver: Path,
+    puppet: Path,
+    output: Path,
+    size_px: tuple[int, int],
+    *,
+    neutral: str = "auto",
+    progress: Callable[[int, int | None], None] = lambda done, total: None,
+) -> tuple[int, int]:
+    """Render `driver` with a puppet. Returns how many frames there were and in how many no performer was found.
+
+    `neutral`: `auto` looks through the first seconds before it starts, `first` takes the first face. `progress` is told
+    frames done and, where the file says so, frames in all. Raises MimicamError; what was rendered until then is playable.
+    """
+    scene = PortraitScene(load_puppet(puppet), *size_px)
+    video = VideoFile(driver)
+    found = neutral_of_clip(driver) if neutral == "auto" else None
+    tracker = Tracker(Calibration(found, window_s=0.0))
+    sink = VideoFileSink(output, video.rate_hz, wait=True)
+    done = lost = 0
+    try:
+        for frame in video:
+            tracked = tracker(frame)
+            lost += tracked.lost
+            sink.send(scene(tracked).frame)
+            done += 1
+            progress(done, video.frames)
+    finally:
+        sink.close()
+        video.close()
+        tracker.close()
+    return done, lost

@@ -1,0 +1,45 @@
+"""From the words after --output to sinks."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from engine.errors import ConfigError
+from engine.output.null import NullSink
+from engine.output.stage import Sink
+from engine.output.video_file import VideoFileSink
+from engine.output.virtual_camera import VirtualCameraSink
+from engine.output.window import WindowSink
+
+KINDS = ("virtual", "virtual:DEVICE", "window", "file:OUT.mp4", "null")
+
+
+def open_sinks(
+    specs: Sequence[str], size_px: tuple[int, int], rate_hz: float, keys: dict[str, Callable[[], None]]
+) -> list[Sink]:
+    """All sinks, opened; when one can't be, those before it are closed and its error is raised."""
+    sinks: list[Sink] = []
+    try:
+        for spec in specs:
+            sinks.append(_open_sink(spec, size_px, rate_hz, keys))
+    except BaseException:
+        for sink in sinks:
+            sink.close()
+        raise
+    return sinks
+
+
+def _open_sink(spec: str, size_px: tuple[int, int], rate_hz: float, keys: dict[str, Callable[[], None]]) -> Sink:
+    kind, _, argument = spec.partition(":")
+    if kind == "null" and not argument:
+        return NullSink()
+    if kind == "window" and not argument:
+        return WindowSink(keys)
+    if kind == "file" and argument:
+        return VideoFileSink(Path(argument), rate_hz)
+    if kind == "virtual":
+        camera = VirtualCameraSink(rate_hz, argument or None)
+        camera.open(*size_px)
+        return camera
+    raise ConfigError(wanted="an output that mimicam knows", found=f"'{spec}'", advice=f"Use one of: {', '.join(KINDS)}.")

@@ -1,0 +1,76 @@
+"""The output stage: hands each new picture over at once, and repeats the last one to those that need a steady rate."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from typing import Protocol
+
+from engine.live.frame import Frame
+from engine.live.mailbox import Mailbox
+from engine.live.meter import Meter
+from engine.render.scene import Rendered
+
+PATIENCE_PERIODS = 1.5  # a picture that is later than this is replaced by the last one
+
+
+class Sink(Protocol):
+    """Where frames go."""
+
+    wants_repeats: bool  # a virtual camera must be fed even when nothing new came; a recording must not
+
+    def send(self, frame: Frame) -> None:
+        """Hand over one picture."""
+        ...
+
+    def close(self) -> None:
+        """Finish: what was written stays usable."""
+        ...
+
+
+class OutputStage:
+    """Feeds all sinks from one thread."""
+
+    def __init__(self, sinks: Sequence[Sink], rate_hz: float) -> None:
+        self._sinks = sinks
+        self._patience_s = PATIENCE_PERIODS / rate_hz
+
+    def __call__(self, inbox: Mailbox[Rendered], meter: Meter) -> None:
+        """Run until the mailbox is closed and empty."""
+        last: Rendered | None = None
+        try:
+            while not inbox.done:
+                rendered = inbox.take(self._patience_s)
+                if rendered is not None:
+                    self._hand_over(rendered, last, meter)
+                    last = rendered
+                elif last is not None and not inbox.done:
+                    self._repeat(last.frame, meter)
+        finally:
+            self._close()
+
+    def _hand_over(self, rendered: Rendered, last: Rendered | None, meter: Meter) -> None:
+        frame = rendered.frame
+        if last is not None and frame.index <= last.frame.index:
+            meter.count("out_of_order")
+        with meter.timed("output"):
+            for sink in self._sinks:
+                sink.send(frame)
+        meter.sent(frame.captured_s, time.monotonic())
+        meter.count(f"puppet_{rendered.state}")
+
+    def _repeat(self, frame: Frame, meter: Meter) -> None:
+        meter.count("repeated")
+        for sink in self._sinks:
+            if sink.wants_repeats:
+                sink.send(frame)
+
+    def _close(self) -> None:
+        failures: list[Exception] = []
+        for sink in self._sinks:
+            try:
+                sink.close()
+            except Exception as error:  # one sink that can't finish must not keep the others from it
+                failures.append(error)
+        if failures:
+            raise failures[0]

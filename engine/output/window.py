@@ -1,0 +1,59 @@
+"""Shows pictures in a window; Esc or q ends the run, n takes a new neutral."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable
+
+import cv2
+
+from engine.errors import OutputError
+from engine.live.frame import Frame
+
+TITLE = "mimicam"
+
+
+def screen_available() -> bool:
+    """A window can be opened here."""
+    return sys.platform != "linux" or bool(os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"))
+
+
+class WindowSink:
+    """A window on this machine's screen. Opened by the first picture, in the thread that sends it."""
+
+    wants_repeats = True
+
+    def __init__(self, keys: dict[str, Callable[[], None]]) -> None:
+        """`keys`: what a key does. OutputError where there is no screen."""
+        if not screen_available():
+            raise OutputError(
+                wanted="a screen for the window",
+                found="none (DISPLAY is not set)",
+                advice="Run it on a desktop, or use another --output.",
+            )
+        self._keys = keys
+        self._open = False
+
+    def send(self, frame: Frame) -> None:
+        """Show one picture and serve the keyboard."""
+        try:
+            if not self._open:
+                cv2.namedWindow(TITLE, cv2.WINDOW_NORMAL | cv2.WINDOW_KEEPRATIO)
+                cv2.resizeWindow(TITLE, frame.bgr.shape[1], frame.bgr.shape[0])
+                self._open = True
+            cv2.imshow(TITLE, frame.bgr)
+            key = cv2.waitKey(1) & 0xFF
+        except cv2.error as error:
+            raise OutputError(
+                wanted="to show the window", found=str(error).strip(), advice="Use another --output."
+            ) from error
+        action = self._keys.get("esc" if key == 27 else chr(key))
+        if action is not None:
+            action()
+
+    def close(self) -> None:
+        """Close the window."""
+        if self._open:
+            cv2.destroyWindow(TITLE)
+            cv2.waitKey(1)

@@ -1,0 +1,72 @@
+"""The report of a run: a JSON file for programs, a table for people."""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+from engine.errors import OutputError
+from engine.live.meter import Meter
+from engine.machine import describe
+
+STATES = ("live", "held", "easing", "still")
+
+
+def run_report(meter: Meter, skipped: int, memory_mb: dict[str, float], setting: dict[str, Any]) -> dict[str, Any]:
+    """Everything that a run counted. Ages and durations in ms, memory in MB, rates in pictures a second."""
+    frames = {name: meter.counted(name) for name in ("captured", "tracked", "rendered", "sent", "repeated", "out_of_order")}
+    stages = {
+        name: {f"{key}_ms": round(value, 3) for key, value in series.percentiles().items()}
+        for name, series in sorted(meter.stages.items())
+    }
+    first_s = None if meter.first_sent_s is None else round(meter.first_sent_s - meter.started_s, 3)
+    return {
+        "frames": frames | {"skipped": skipped},
+        "fps": round(meter.rate_hz(time.monotonic()), 3),
+        "age_ms": {key: round(value, 3) for key, value in meter.age.percentiles().items()},
+        "stages": stages,
+        "puppet_frames": {state: meter.counted(f"puppet_{state}") for state in STATES},
+        "first_frame_s": first_s,
+        "memory_mb": {key: round(value, 1) for key, value in memory_mb.items()},
+        "runtime": "none",
+        "kernels": "cpu",
+        "setting": setting,
+        "machine": describe(),
+    }
+
+
+def write_json(report: dict[str, Any], path: Path) -> None:
+    """Write it, whole or not at all. OutputError when the place can't be written."""
+    partial = path.with_name(path.name + ".part")
+    try:
+        partial.write_text(json.dumps(report, indent=2, default=str) + "\n", encoding="utf-8")
+        os.replace(partial, path)
+    except OSError as error:
+        raise OutputError(
+            wanted=f"to write the report {path}", found=str(error), advice="Choose a folder that exists and can be written."
+        ) from error
+
+
+def print_report(report: dict[str, Any], console: Console) -> None:
+    """Show it."""
+    frames, age = report["frames"], report["age_ms"]
+    table = Table(title="mimicam run", title_justify="left", show_header=True)
+    for column in ("", "p50", "p95", "p99", "max"):
+        table.add_column(column, justify="left" if not column else "right")
+    table.add_row("frame age, ms", *(f"{age[key]:.1f}" for key in ("p50", "p95", "p99", "max")))
+    for name, stage in report["stages"].items():
+        table.add_row(f"{name}, ms", *(f"{stage[key + '_ms']:.1f}" for key in ("p50", "p95", "p99", "max")))
+    console.print(table)
+    share = 100 * frames["skipped"] / max(frames["captured"], 1)
+    console.print(
+        f"{report['fps']:.2f} pictures a second; {frames['captured']} captured, {frames['sent']} sent, "
+        f"{frames['skipped']} skipped ({share:.1f} %), {frames['repeated']} repeated, {frames['out_of_order']} out of order"
+    )
+    machine = report["machine"]
+    console.print(f"on {machine['processor']}, {machine['cores']} cores, Python {machine['python']}, GPU: {machine['gpu']}")
