@@ -68,7 +68,7 @@ class Judge:
 
     def follow(self, frames: list[NDArray[np.uint8]], around_px: NDArray[np.float32]) -> list[Opinion]:
         """One opinion a frame; `around_px` (n, 2) says where the face is in the first one."""
-        opinions = []
+        opinions: list[Opinion] = []
         for bgr in frames:
             first = self.look(bgr, around_px) if not opinions else None
             opinion = self.look(bgr, first.points_px if first is not None and first.found else around_px)
@@ -87,7 +87,11 @@ class Judge:
         )  # fmt: skip
         r = cv2.Rodrigues(turn)[0]
         yaw = np.degrees(np.arcsin(np.clip(r[2, 0], -1, 1)))
-        return float(yaw), float(np.degrees(np.arctan2(r[2, 1], r[2, 2]))), float(np.degrees(np.arctan2(r[1, 0], r[0, 0])))
+        return (
+            float(yaw),
+            float(np.degrees(np.arctan2(r[2, 1], r[2, 2]))),
+            float(np.degrees(np.arctan2(r[1, 0], r[0, 0]))),
+        )
 
 
 def _logit(p: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -41,7 +41,7 @@ from engine.render.scene import PortraitScene
 from engine.track.facemesh import FaceDetector, find_faces
 from engine.track.tracker import Tracked, Tracker
 
-# what is measured: least range of the clip (openings in inter-ocular distances, lids in eye widths, angles in degrees) and target
+# what is measured: least range of the clip, and target; openings in inter-ocular distances, lids in eye widths, degrees
 MEASURES = {
     "mouth opening": (0.10, 0.95),
     "smile width": (0.10, 0.90),
@@ -101,7 +101,11 @@ def scene_of(reference: Reference, *, keep_expression: bool = False) -> Portrait
 
 def _puppet(reference: Reference) -> Puppet:
     consent = Consent(
-        kind="agreement", who="research subjects", date=dt.date(2026, 11, 22), scope="evaluation", agreement="data licence"
+        kind="agreement",
+        who="research subjects",
+        date=dt.date(2026, 11, 22),
+        scope="evaluation",
+        agreement="data licence",
     )
     return Puppet("evaluation", consent.date, "evaluation data", consent, (reference,))
 
@@ -124,7 +128,12 @@ def evaluate_pair(reference: Reference, clip: Clip, judge: Judge, detector: Face
         for name, (least, _) in MEASURES.items()
         if range_of(clip.series[name]) >= least
     }
-    return {"correlation": correlations, "jitter": jitter(opinions) / jitter(clip.opinions), "unseen": unseen, "frames": len(outputs)}
+    return {
+        "correlation": correlations,
+        "jitter": jitter(opinions) / jitter(clip.opinions),
+        "unseen": unseen,
+        "frames": len(outputs),
+    }
 
 
 def evaluate_self(clip: Clip, judge: Judge) -> dict[str, float]:
@@ -152,7 +161,13 @@ def _judge(data: str) -> Judge:
 def _portraits(data: Path) -> list[tuple[str, Reference]]:
     table = np.load(data / "eval" / "portraits" / "landmarks.npz", allow_pickle=False)
     return [
-        (str(name), Reference(np.asarray(cv2.imread(str(data / "eval" / "portraits" / str(name))), np.uint8), points.astype(np.float32)))
+        (
+            str(name),
+            Reference(
+                np.asarray(cv2.imread(str(data / "eval" / "portraits" / str(name))), np.uint8),
+                points.astype(np.float32),
+            ),
+        )
         for name, points in zip(table["names"], table["landmarks_px"], strict=True)
     ]
 
@@ -161,7 +176,9 @@ def evaluate_clip(data: str, path: str, every: int) -> dict[str, Any]:
     """All figures of one clip; run in a process of its own."""
     judge, detector = _judge(data), FaceDetector()
     clip = read_clip(Path(path), judge)
-    pairs = {name: evaluate_pair(reference, clip, judge, detector) for name, reference in _portraits(Path(data))[::every]}
+    pairs = {
+        name: evaluate_pair(reference, clip, judge, detector) for name, reference in _portraits(Path(data))[::every]
+    }
     detector.close()
     ranges = {name: range_of(clip.series[name]) for name in MEASURES}
     return {"clip": clip.name, "range": ranges, "pairs": pairs, "self": evaluate_self(clip, judge)}
@@ -191,10 +208,15 @@ def summarise(results: list[dict[str, Any]]) -> dict[str, Any]:
 
 def show(summary: dict[str, Any], console: Console) -> None:
     """Print the summary."""
-    table = Table("", "least", "10th percentile", "mean", "target", "pairs that reach it", title="correlation with the performer")
+    table = Table(
+        "", "least", "10th percentile", "mean", "target", "pairs that reach it", title="correlation with the performer"
+    )
     for name, row in summary["correlation"].items():
         table.add_row(
-            name, *(f"{row[k]:.3f}" for k in ("least", "p10", "mean")), f"{row['target']:.2f}", f"{row['reached']} of {row['pairs']}"
+            name,
+            *(f"{row[k]:.3f}" for k in ("least", "p10", "mean")),
+            f"{row['target']:.2f}",
+            f"{row['reached']} of {row['pairs']}",
         )
     console.print(table)
     j = summary["jitter"]
@@ -203,7 +225,9 @@ def show(summary: dict[str, Any], console: Console) -> None:
     )
     console.print(f"frames without a findable face: {summary['unseen_frames']} of {summary['frames']}")
     for clip, error in summary["self_error"].items():
-        console.print(f"{clip} drives its own first frame: mean landmark error {100 * error['mean']:.2f} % (p95 {100 * error['p95']:.2f} %)")
+        console.print(
+            f"{clip} drives its own first frame: mean landmark error {100 * error['mean']:.2f} %, p95 {100 * error['p95']:.2f} %"
+        )
 
 
 def main() -> None:

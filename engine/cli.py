@@ -27,7 +27,9 @@ def _size(text: str | None) -> tuple[int, int] | None:
         return None
     width, _, height = text.lower().partition("x")
     if not (width.isdigit() and height.isdigit() and 64 <= int(width) <= 7680 and 64 <= int(height) <= 4320):
-        raise ConfigError(wanted="a size such as 1280x720", found=f"'{text}'", advice="Give width x height, 64 to 7680 px.")
+        raise ConfigError(
+            wanted="a size such as 1280x720", found=f"'{text}'", advice="Give width x height, 64 to 7680 px."
+        )
     return int(width), int(height)
 
 
@@ -41,7 +43,9 @@ def run(
     ] = None,
     size: Annotated[str | None, typer.Option(help="Size of the outputs, e.g. 1280x720.")] = None,
     rate: Annotated[float | None, typer.Option(help="Pictures a second.")] = None,
-    camera_size: Annotated[str | None, typer.Option(help="Size to ask of the camera; refused if it gives another.")] = None,
+    camera_size: Annotated[
+        str | None, typer.Option(help="Size to ask of the camera; refused if it gives another.")
+    ] = None,
     mirror: Annotated[bool | None, typer.Option("--mirror", help="Flip the camera picture.")] = None,
     runtime: Annotated[str | None, typer.Option(help="auto or none: what executes the networks (none yet).")] = None,
     neutral: Annotated[str | None, typer.Option(help="auto, or first: the first face is the neutral one.")] = None,
@@ -78,7 +82,9 @@ def render(
     from engine.puppet.shipped import find_puppet
 
     if neutral not in ("auto", "first"):
-        raise ConfigError(wanted="'auto' or 'first' for --neutral", found=f"'{neutral}'", advice="Choose one of the two.")
+        raise ConfigError(
+            wanted="'auto' or 'first' for --neutral", found=f"'{neutral}'", advice="Choose one of the two."
+        )
     size_px = _size(size) or (1280, 720)
     columns = (TextColumn("rendering"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with Progress(*columns, console=console, transient=True) as progress:
@@ -127,11 +133,19 @@ def _consent(text: str, who: str, scope: str) -> Any:
 
     kind, _, agreement = text.partition(":")
     if agreement and not Path(agreement).is_file():
-        raise ConfigError(wanted=f"the agreement {agreement}", found="no such file", advice="Give the path of the signed agreement.")
+        raise ConfigError(
+            wanted=f"the agreement {agreement}", found="no such file", advice="Give the path of the signed agreement."
+        )
     named = who or {"self": "the maker of this puppet", "synthetic": "nobody: a generated face"}.get(kind, "")
     try:
         return Consent.model_validate(
-            {"kind": kind, "who": named, "date": dt.date.today(), "scope": scope, "agreement": Path(agreement).name or None if agreement else None}
+            {
+                "kind": kind,
+                "who": named,
+                "date": dt.date.today(),
+                "scope": scope,
+                "agreement": Path(agreement).name or None if agreement else None,
+            }
         )
     except ValidationError as error:
         first = error.errors()[0]

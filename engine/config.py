@@ -18,7 +18,9 @@ class RunConfig(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    camera: str = Field(default="0", description="index, path or name of a camera; a file, folder or URL; demo; synthetic:SCRIPT")
+    camera: str = Field(
+        default="0", description="index, path or name of a camera; a file, folder or URL; demo; synthetic:SCRIPT"
+    )
     camera_size: Size | None = Field(default=None, description="width and height to ask of a camera, px")
     mirror: bool = Field(default=False, description="flip the camera picture, as a mirror does")
     puppet: str = Field(default="bruno", description="a shipped puppet's name, or a path")
@@ -26,7 +28,9 @@ class RunConfig(BaseModel):
     output: tuple[str, ...] = Field(default=("virtual",), min_length=1)
     size: Size = Field(default=(1280, 720), description="width and height of the outputs, px")
     rate: float = Field(default=30.0, ge=1, le=240, description="pictures a second")
-    runtime: Literal["auto", "none"] = Field(default="auto", description="what executes the networks; there is none yet")
+    runtime: Literal["auto", "none"] = Field(
+        default="auto", description="what executes the networks; there is none yet"
+    )
     neutral: Literal["auto", "first"] = Field(default="auto", description="how the performer's neutral face is found")
     seconds: float | None = Field(default=None, gt=0)
     report: Path | None = None
@@ -39,7 +43,9 @@ def read_config(path: Path | None, given: dict[str, Any]) -> RunConfig:
         try:
             table = tomllib.loads(path.read_text(encoding="utf-8"))
         except (OSError, tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-            raise ConfigError(wanted=f"settings in {path}", found=str(error), advice="It must be a TOML file.") from error
+            raise ConfigError(
+                wanted=f"settings in {path}", found=str(error), advice="It must be a TOML file."
+            ) from error
     try:
         return RunConfig.model_validate(table | given)
     except ValidationError as error:
@@ -47,7 +53,9 @@ def read_config(path: Path | None, given: dict[str, Any]) -> RunConfig:
         key = ".".join(map(str, first["loc"]))
         if first["type"] == "extra_forbidden":
             known = ", ".join(sorted(RunConfig.model_fields))
-            raise ConfigError(wanted="a setting that mimicam knows", found=f"'{key}'", advice=f"Known are: {known}.") from error
+            raise ConfigError(
+                wanted="a setting that mimicam knows", found=f"'{key}'", advice=f"Known are: {known}."
+            ) from error
         raise ConfigError(
             wanted=f"a usable value for '{key}'", found=repr(first["input"]), advice=f"{first['msg']}."
         ) from error

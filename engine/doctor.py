@@ -32,7 +32,12 @@ def _packages() -> Finding:
     missing = [name for name in PACKAGES if not _installed(name)]
     doubled = [name for name in OTHER_OPENCV if _installed(name)]
     if doubled:
-        return Finding("packages", False, f"a second OpenCV: {doubled[0]}", f"pip uninstall {' '.join(doubled)}, then reinstall mimicam")
+        return Finding(
+            "packages",
+            False,
+            f"a second OpenCV: {doubled[0]}",
+            f"pip uninstall {' '.join(doubled)}, then reinstall mimicam",
+        )
     found = ", ".join(f"{n} {version(n)}" for n in PACKAGES if n not in missing)
     return Finding("packages", not missing, found, f"pip install {' '.join(missing)}" if missing else "")
 
@@ -50,7 +55,10 @@ def _processor() -> Finding:
     sets = [name for name, flag in (("AVX2", "avx2"), ("AVX-512", "avx512f"), ("AMX", "amx_tile")) if flag in flags]
     enough = cores() >= 2
     return Finding(
-        "processor", enough, f"{processor()}, {cores()} cores, {', '.join(sets) or 'no AVX2'}", "the live loop needs two cores"
+        "processor",
+        enough,
+        f"{processor()}, {cores()} cores, {', '.join(sets) or 'no AVX2'}",
+        "the live loop needs two cores",
     )
 
 
@@ -71,7 +79,9 @@ def _virtual_camera() -> Finding:
 
 def _screen() -> Finding:
     there = screen_available()
-    return Finding("screen", there, "available" if there else "none", "'--output window' needs a desktop; the others don't")
+    return Finding(
+        "screen", there, "available" if there else "none", "'--output window' needs a desktop; the others don't"
+    )
 
 
 def _gpu() -> Finding:

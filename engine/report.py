@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import time
 from pathlib import Path
 from typing import Any
@@ -20,7 +19,9 @@ STATES = ("live", "held", "easing", "still")
 
 def run_report(meter: Meter, skipped: int, memory_mb: dict[str, float], setting: dict[str, Any]) -> dict[str, Any]:
     """Everything that a run counted. Ages and durations in ms, memory in MB, rates in pictures a second."""
-    frames = {name: meter.counted(name) for name in ("captured", "tracked", "rendered", "sent", "repeated", "out_of_order")}
+    frames = {
+        name: meter.counted(name) for name in ("captured", "tracked", "rendered", "sent", "repeated", "out_of_order")
+    }
     stages = {
         name: {f"{key}_ms": round(value, 3) for key, value in series.percentiles().items()}
         for name, series in sorted(meter.stages.items())
@@ -46,10 +47,12 @@ def write_json(report: dict[str, Any], path: Path) -> None:
     partial = path.with_name(path.name + ".part")
     try:
         partial.write_text(json.dumps(report, indent=2, default=str) + "\n", encoding="utf-8")
-        os.replace(partial, path)
+        partial.replace(path)
     except OSError as error:
         raise OutputError(
-            wanted=f"to write the report {path}", found=str(error), advice="Choose a folder that exists and can be written."
+            wanted=f"to write the report {path}",
+            found=str(error),
+            advice="Choose a folder that exists and can be written.",
         ) from error
 
 
@@ -69,4 +72,6 @@ def print_report(report: dict[str, Any], console: Console) -> None:
         f"{frames['skipped']} skipped ({share:.1f} %), {frames['repeated']} repeated, {frames['out_of_order']} out of order"
     )
     machine = report["machine"]
-    console.print(f"on {machine['processor']}, {machine['cores']} cores, Python {machine['python']}, GPU: {machine['gpu']}")
+    console.print(
+        f"on {machine['processor']}, {machine['cores']} cores, Python {machine['python']}, GPU: {machine['gpu']}"
+    )

@@ -63,15 +63,21 @@ class Mirrored:
     def read(self) -> Frame | None:
         """The next frame."""
         frame = self._source.read()
-        return None if frame is None else Frame(np.asarray(cv2.flip(frame.bgr, 1), np.uint8), frame.index, frame.captured_s)
+        return (
+            None
+            if frame is None
+            else Frame(np.asarray(cv2.flip(frame.bgr, 1), np.uint8), frame.index, frame.captured_s)
+        )
 
 
 def run(config: RunConfig, console: Console) -> dict[str, Any]:
     """Run the live loop and return its report. Raises MimicamError for whatever stops it before its time."""
-    size = config.camera_size or (None, None)
+    width, height = config.camera_size or (None, None)
     with console.status("preparing"):
         stages = prepare_stages(config)
-        source = open_source(config.camera, WebcamFormat(*size, config.rate if config.camera_size else None), config.rate)
+        source = open_source(
+            config.camera, WebcamFormat(width, height, config.rate if config.camera_size else None), config.rate
+        )
     if config.mirror:
         source = Mirrored(source)
     stop = threading.Event()

@@ -71,7 +71,9 @@ def read_donor(folder: Path, key: str) -> Donor:
     index = next(i for i, n in enumerate(table["names"]) if key in str(n))
     picture = cv2.imread(str(folder / str(table["names"][index])))
     scale = SIDE_PX / picture.shape[0]
-    resized = cv2.resize(picture, None, fx=scale, fy=scale, interpolation=cv2.INTER_CUBIC if scale > 1 else cv2.INTER_AREA)
+    resized = cv2.resize(
+        picture, None, fx=scale, fy=scale, interpolation=cv2.INTER_CUBIC if scale > 1 else cv2.INTER_AREA
+    )
     landmarks = (table["landmarks_px"][index] * scale).astype(np.float32)
     return Donor(np.asarray(resized, np.uint8), landmarks, fit_head(reference_face().mean, landmarks))
 
@@ -97,7 +99,9 @@ def matched(picture: NDArray[np.uint8], like: NDArray[np.uint8], mask: NDArray[n
     return result
 
 
-def region_mask(landmarks_px: lm.Points, points: NDArray[np.int32], size: tuple[int, int], soft_px: float) -> NDArray[np.float32]:
+def region_mask(
+    landmarks_px: lm.Points, points: NDArray[np.int32], size: tuple[int, int], soft_px: float
+) -> NDArray[np.float32]:
     """Soft hull of some landmarks, (height, width) in [0, 1]."""
     mask = np.zeros(size, np.float32)
     cv2.fillConvexPoly(mask, cv2.convexHull(landmarks_px[points, :2].round().astype(np.int32)), 1.0)
@@ -122,12 +126,14 @@ def blend(recipe: Recipe, folder: Path) -> NDArray[np.uint8]:
     share = (1 - BASE_SHARE) / 2
     shape = BASE_SHARE * base.shape + share * eyes.shape + share * mouth.shape
     landmarks = base.pose.apply(shape.astype(np.float32))
-    size = base.picture.shape[:2]
+    size = (base.picture.shape[0], base.picture.shape[1])
     warped = [warp_to(donor, landmarks, base.pose, size) for donor in (base, eyes, mouth)]
     unit = base.pose.scale
     skin = region_mask(landmarks, lm.OVAL, size, 1.0) > 0.9
     result = warped[0].astype(np.float32)
-    upper = np.concatenate([lm.EYE_LEFT, lm.EYE_RIGHT, lm.BROW_LEFT, lm.BROW_RIGHT, [168, 6, 117, 346]]).astype(np.int32)
+    upper = np.concatenate([lm.EYE_LEFT, lm.EYE_RIGHT, lm.BROW_LEFT, lm.BROW_RIGHT, [168, 6, 117, 346]]).astype(
+        np.int32
+    )
     lower = np.concatenate([lm.LIPS_OUTER, [4, 195, 5, 48, 278, 205, 425, 199, 194, 418, 200]]).astype(np.int32)
     for picture, points in ((warped[1], upper), (warped[2], lower)):
         mask = region_mask(landmarks, points, size, 0.07 * unit)
@@ -154,7 +160,9 @@ def main() -> None:
         )
         origin = "SFHQ (D. Beniaguev, MIT licence): " + ", ".join((recipe.base, recipe.eyes, recipe.mouth))
         reference = reference_from_photo(picture, recipe.name)
-        save_puppet(Puppet(recipe.name, consent.date, origin, consent, (reference,)), arguments.out / f"{recipe.name}.puppet")
+        save_puppet(
+            Puppet(recipe.name, consent.date, origin, consent, (reference,)), arguments.out / f"{recipe.name}.puppet"
+        )
         print(f"{recipe.name}: {reference.picture.shape[1]} x {reference.picture.shape[0]} px")
     if arguments.sheet:
         cv2.imwrite(str(arguments.sheet), np.hstack([cv2.resize(p, (640, 640)) for p in pictures]))

@@ -1,6 +1,6 @@
 """Animate the demo performer by a written script: `engine/assets/demo.mp4`, 10 s at 1280 x 720 and 30 Hz, loops seamlessly.
 
-    python -m tools.build_demo_clip
+python -m tools.build_demo_clip
 """
 
 from __future__ import annotations
@@ -12,7 +12,6 @@ from pathlib import Path
 import numpy as np
 
 from engine.face.performance import HeadMotion, Performance
-from engine.face.pose import rotation_from_euler
 from engine.face.reference import reference_face
 from engine.live.frame import Frame
 from engine.output.video_file import VideoFileSink
@@ -78,7 +77,7 @@ def performance_at(time_s: float) -> Performance:
     row = rows[after - 1] + share * (rows[after] - rows[after - 1])
     sway = 0.02 * np.sin(2 * np.pi * time_s / 5)
     head = HeadMotion(
-        rotation_from_euler(row[0] + 30 * sway, row[1], row[2]),
+        (row[0] + 30 * sway, row[1], row[2]),
         np.array([row[0] / 250 + sway, abs(row[0]) / 500, 0], np.float32),
         1.0,
     )

@@ -122,7 +122,9 @@ def learn_actions(clips: list[lm.Points], mean: lm.Points) -> lm.Points:
     for clip in clips:
         shapes = shapes_of(clip, mean)
         values = np.array([descriptors(s) for s in shapes])
-        turned = [np.abs(euler_from_rotation(fit_similarity(mean[lm.RIGID], f[lm.RIGID]).rotation)[:2]).max() for f in clip]
+        turned = [
+            np.abs(euler_from_rotation(fit_similarity(mean[lm.RIGID], f[lm.RIGID]).rotation)[:2]).max() for f in clip
+        ]
         relaxed = np.argsort(values[:, 0] + np.array(turned) / 50)[: max(3, len(clip) // 10)]
         inputs.append(values - values[relaxed].mean(0))
         outputs.append(shapes - shapes[relaxed].mean(0))

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -70,9 +71,13 @@ def shade(attributes: NDArray[np.float32], depth: NDArray[np.float32], front_z: 
     inside = np.exp(-np.clip(depth - front_z, 0, None) / 0.16)
     light = (0.5 + 0.55 * lambert) * (0.15 + 0.85 * inside)
     tooth, tongue = np.clip(attributes[..., 2:3], 0, 1), np.clip(attributes[..., 3:4], 0, 1)
-    colour = np.array(TEETH_BGR) * tooth + (1 - tooth) * (np.array(TONGUE_BGR) * tongue + np.array(GUMS_BGR) * (1 - tongue))
+    colour = np.array(TEETH_BGR) * tooth + (1 - tooth) * (
+        np.array(TONGUE_BGR) * tongue + np.array(GUMS_BGR) * (1 - tongue)
+    )
     gloss = 60 * np.clip(lambert, 0, 1) ** 24 * inside
-    alpha = 255 * np.clip(1.6 - np.nan_to_num(depth - front_z, posinf=9.0) / 0.16, 0, 1)  # the throat is left to the cavity
+    alpha = 255 * np.clip(
+        1.6 - np.nan_to_num(depth - front_z, posinf=9.0) / 0.16, 0, 1
+    )  # the throat is left to the cavity
     picture = np.dstack([np.clip(colour * light[..., None] + gloss[..., None], 0, 255), alpha])
     return picture.astype(np.float32)
 
@@ -103,12 +108,20 @@ def main() -> None:
     points = fit.apply(vertices)
     names = kit["material_names"].tolist()
     material = kit["face_material"]
-    teeth, soft = kit["faces"][material == names.index("M_Teeth")], kit["faces"][material == names.index("M_GumsTongue")]
+    teeth, soft = (
+        kit["faces"][material == names.index("M_Teeth")],
+        kit["faces"][material == names.index("M_GumsTongue")],
+    )
     jaw = np.linalg.norm(kit["expr"][kit["expr_names"].tolist().index("jawOpen")].astype(np.float32), axis=1)
     lower_vertex = jaw > 0.5 * jaw[np.unique(teeth)].max()
-    print("fit residual", np.linalg.norm(points[kit["lm68"][list(LM68_TO_FACEMESH)]] - mean[list(LM68_TO_FACEMESH.values())], axis=1).round(3))
+    print(
+        "fit residual",
+        np.linalg.norm(
+            points[kit["lm68"][list(LM68_TO_FACEMESH)]] - mean[list(LM68_TO_FACEMESH.values())], axis=1
+        ).round(3),
+    )
     is_tooth = np.isin(np.arange(len(points)), np.unique(teeth)).astype(np.float32)
-    table = {"rectangle": np.array(RECTANGLE, np.float32)}
+    table: dict[str, Any] = {"rectangle": np.array(RECTANGLE, np.float32)}
     for name, wanted in (("upper", False), ("lower", True)):
         quads = np.concatenate([teeth, soft])
         quads = quads[lower_vertex[quads[:, :3]].all(1)] if wanted else quads[~lower_vertex[quads[:, :3]].all(1)]
@@ -117,11 +130,15 @@ def main() -> None:
         front = float(points[np.intersect1d(used, np.unique(teeth)), 2].min())
         tongue = ((np.abs(points[:, 0]) < 0.17) & (points[:, 2] > front + 0.05) & wanted).astype(np.float32)
         normals = vertex_normals(points, triangles)
-        attributes, depth = rasterise(points, triangles, np.column_stack([normals[:, :2], is_tooth, tongue]).astype(np.float32))
+        attributes, depth = rasterise(
+            points, triangles, np.column_stack([normals[:, :2], is_tooth, tongue]).astype(np.float32)
+        )
         table[name] = finish(shade(attributes, depth, front))
         table[f"{name}_z"] = np.float32(front)
     np.savez_compressed(arguments.out, **table)
-    print(f"{arguments.out}: {table['upper'].shape} upper, front teeth at z {table['upper_z']:.3f} and {table['lower_z']:.3f}")
+    print(
+        f"{arguments.out}: {table['upper'].shape} upper, front teeth at z {table['upper_z']:.3f} and {table['lower_z']:.3f}"
+    )
 
 
 if __name__ == "__main__":

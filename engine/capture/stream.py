@@ -6,6 +6,7 @@ import time
 
 import av
 import numpy as np
+from numpy.typing import NDArray
 
 from engine.capture.video_file import open_container
 from engine.errors import SourceError
@@ -44,11 +45,11 @@ class NetworkStream:
             self._retry()
             bgr = np.zeros((*self._size, 3), np.uint8)
             time.sleep(DARK_PERIOD_S)
-        self._size = bgr.shape[:2]
+        self._size = (bgr.shape[0], bgr.shape[1])
         self._index += 1
         return Frame(bgr, self._index, time.monotonic())
 
-    def _decode(self):  # type: ignore[no-untyped-def]
+    def _decode(self) -> NDArray[np.uint8] | None:
         try:
             picture = next(self._pictures, None)
         except (av.FFmpegError, OSError):

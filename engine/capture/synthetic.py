@@ -29,7 +29,9 @@ def parse_script(script: str) -> list[tuple[str, int]]:
         state, _, count = word.partition("*")
         if state not in STATES or not (count or "1").isdigit():
             raise ConfigError(
-                wanted="a script of words STATE*FRAMES", found=f"'{word}'", advice=f"STATE is one of {', '.join(STATES)}."
+                wanted="a script of words STATE*FRAMES",
+                found=f"'{word}'",
+                advice=f"STATE is one of {', '.join(STATES)}.",
             )
         steps.append((state, int(count or 1)))
     return steps

@@ -26,7 +26,9 @@ def open_container(address: str, options: dict[str, str] | None = None) -> Input
         ) from error
     if not container.streams.video:
         container.close()
-        raise SourceError(wanted=f"a video at {address}", found="no video stream in it", advice="Give a file with pictures.")
+        raise SourceError(
+            wanted=f"a video at {address}", found="no video stream in it", advice="Give a file with pictures."
+        )
     return container
 
 
@@ -58,10 +60,14 @@ class VideoFile:
         except av.FFmpegError as error:
             if index == 0:
                 raise SourceError(
-                    wanted=f"pictures from {self._path}", found=str(error), advice="The file is damaged: try another one."
+                    wanted=f"pictures from {self._path}",
+                    found=str(error),
+                    advice="The file is damaged: try another one.",
                 ) from error
         if index == 0:
-            raise SourceError(wanted=f"pictures from {self._path}", found="none", advice="The file is damaged: try another one.")
+            raise SourceError(
+                wanted=f"pictures from {self._path}", found="none", advice="The file is damaged: try another one."
+            )
 
     def close(self) -> None:
         """Free the file."""

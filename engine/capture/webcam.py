@@ -53,7 +53,9 @@ def resolve(spec: str) -> int | str:
         if spec.lower() in name.lower():
             return device
     there = ", ".join(f"{d} ({n})" for d, n in cameras()) or "no camera"
-    raise SourceError(wanted=f"a camera called '{spec}'", found=there, advice="Give its index, its path or part of its name.")
+    raise SourceError(
+        wanted=f"a camera called '{spec}'", found=there, advice="Give its index, its path or part of its name."
+    )
 
 
 def open_capture(camera: int | str) -> Any:
@@ -135,9 +137,11 @@ class Webcam:
     def _not_opened(self) -> SourceError:
         device = f"/dev/video{self._camera}" if isinstance(self._camera, int) else self._camera
         there = ", ".join(f"{d} ({n})" for d, n in cameras()) or "no camera at all"
-        if sys.platform == "linux" and not os.path.exists(device):
+        if sys.platform == "linux" and not Path(device).exists():
             return SourceError(
-                wanted=f"the camera {device}", found=there, advice="Plug it in, or try '--camera demo' to see mimicam without one."
+                wanted=f"the camera {device}",
+                found=there,
+                advice="Plug it in, or try '--camera demo' to see mimicam without one.",
             )
         if sys.platform == "linux" and not os.access(device, os.R_OK | os.W_OK):
             return SourceError(

@@ -35,14 +35,17 @@ class Neutral:
         a, b, s = self.pose, other.pose, np.float32(share)
         mixed = a.rotation + s * (b.rotation - a.rotation)
         rotation = fit_similarity(np.eye(3, dtype=np.float32), mixed.T.astype(np.float32)).rotation
-        pose = Pose(rotation, a.translation + s * (b.translation - a.translation), a.scale + share * (b.scale - a.scale))
+        pose = Pose(
+            rotation, a.translation + s * (b.translation - a.translation), a.scale + share * (b.scale - a.scale)
+        )
         return Neutral(self.shape + s * (other.shape - self.shape), pose)
 
     def performance(self, pose: Pose, shape: lm.Points) -> Performance:
         """What a face of canonical `shape` (478, 3) at `pose` does, relative to this neutral."""
         offsets = gains(self.shape, reference_face().mean) * (shape - self.shape)
+        now, rest = euler_from_rotation(pose.rotation), euler_from_rotation(self.pose.rotation)
         head = HeadMotion(
-            (self.pose.rotation.T @ pose.rotation).astype(np.float32),
+            (now[0] - rest[0], now[1] - rest[1], now[2] - rest[2]),
             ((pose.translation - self.pose.translation) / self.pose.scale).astype(np.float32),
             pose.scale / self.pose.scale,
         )

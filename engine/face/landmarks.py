@@ -28,12 +28,8 @@ OVAL: Final = _indices(
     10, 338, 297, 332, 284, 251, 389, 356, 454, 323, 361, 288, 397, 365, 379, 378, 400, 377,
     152, 148, 176, 149, 150, 136, 172, 58, 132, 93, 234, 127, 162, 21, 54, 103, 67, 109,
 )  # fmt: skip
-LIPS_OUTER: Final = _indices(
-    61, 185, 40, 39, 37, 0, 267, 269, 270, 409, 291, 375, 321, 405, 314, 17, 84, 181, 91, 146
-)
-LIPS_INNER: Final = _indices(
-    78, 191, 80, 81, 82, 13, 312, 311, 310, 415, 308, 324, 318, 402, 317, 14, 87, 178, 88, 95
-)
+LIPS_OUTER: Final = _indices(61, 185, 40, 39, 37, 0, 267, 269, 270, 409, 291, 375, 321, 405, 314, 17, 84, 181, 91, 146)
+LIPS_INNER: Final = _indices(78, 191, 80, 81, 82, 13, 312, 311, 310, 415, 308, 324, 318, 402, 317, 14, 87, 178, 88, 95)
 EYE_LEFT: Final = _indices(33, 246, 161, 160, 159, 158, 157, 173, 133, 155, 154, 153, 145, 144, 163, 7)
 EYE_RIGHT: Final = _indices(263, 466, 388, 387, 386, 385, 384, 398, 362, 382, 381, 380, 374, 373, 390, 249)
 BROW_LEFT: Final = _indices(70, 63, 105, 66, 107, 55, 65, 52, 53, 46)
@@ -64,24 +60,24 @@ RIGID: Final = _indices(
 )  # fmt: skip
 
 
-def distance(points: NDArray[np.floating], a: int, b: int) -> float:
+def distance(points: NDArray[np.float32], a: int, b: int) -> float:
     """Distance of two landmarks, in the unit of `points`."""
     return float(np.linalg.norm(points[a] - points[b]))
 
 
-def inter_ocular(points: NDArray[np.floating]) -> float:
+def inter_ocular(points: NDArray[np.float32]) -> float:
     """Distance of the outer eye corners (the 300-W convention), in the unit of `points`."""
     return distance(points, EYE_CORNERS_LEFT[0], EYE_CORNERS_RIGHT[0])
 
 
-def lid_opening(points: NDArray[np.floating], pairs: Indices, corners: tuple[int, int]) -> float:
+def lid_opening(points: NDArray[np.float32], pairs: Indices, corners: tuple[int, int]) -> float:
     """Mean distance of the middle lid pairs over the width of the eye; about 0.3 open, under 0.1 shut."""
     middle = pairs[2:5]
     height = np.linalg.norm(points[middle[:, 0]] - points[middle[:, 1]], axis=1).mean()
     return float(height / max(distance(points, *corners), 1e-6))
 
 
-def lid_openings(points: NDArray[np.floating]) -> tuple[float, float]:
+def lid_openings(points: NDArray[np.float32]) -> tuple[float, float]:
     """`lid_opening` of the left and of the right eye."""
     return (
         lid_opening(points, LID_PAIRS_LEFT, EYE_CORNERS_LEFT),
@@ -89,7 +85,7 @@ def lid_openings(points: NDArray[np.floating]) -> tuple[float, float]:
     )
 
 
-def lip_gap(points: NDArray[np.floating]) -> float:
+def lip_gap(points: NDArray[np.float32]) -> float:
     """Mean distance of the inner lips at the middle three pairs, in the unit of `points`."""
     middle = LIP_PAIRS[3:6]
     return float(np.linalg.norm(points[middle[:, 0]] - points[middle[:, 1]], axis=1).mean())

@@ -12,16 +12,16 @@ from engine.face.landmarks import COUNT, Points
 
 @dataclass(frozen=True, slots=True)
 class HeadMotion:
-    """Head pose relative to the calibrated neutral."""
+    """Head pose relative to the calibrated neutral (why angles: docs/decisions/004-head-angles-add.md)."""
 
-    rotation: NDArray[np.float32]  # (3, 3), in the neutral head's own axes
+    angles_deg: tuple[float, float, float]  # yaw, pitch, roll, each less the neutral's
     translation: NDArray[np.float32]  # (3,), in the picture's axes, inter-ocular distances
     scale: float  # 1 at the neutral distance, larger when nearer
 
     @staticmethod
     def still() -> HeadMotion:
         """No motion."""
-        return HeadMotion(np.eye(3, dtype=np.float32), np.zeros(3, np.float32), 1.0)
+        return HeadMotion((0.0, 0.0, 0.0), np.zeros(3, np.float32), 1.0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,19 +38,7 @@ class Performance:
 
     def eased(self, amount: float) -> Performance:
         """This performance at `amount` of its strength; 0 is neutral, 1 itself."""
-        rotation = _rotation_power(self.head.rotation, amount)
-        head = HeadMotion(rotation, self.head.translation * np.float32(amount), self.head.scale**amount)
+        yaw, pitch, roll = self.head.angles_deg
+        angles = (amount * yaw, amount * pitch, amount * roll)
+        head = HeadMotion(angles, self.head.translation * np.float32(amount), self.head.scale**amount)
         return Performance(head, self.offsets * np.float32(amount))
-
-
-def _rotation_power(rotation: NDArray[np.float32], amount: float) -> NDArray[np.float32]:
-    """Rotation about the same axis by `amount` of the angle (Rodrigues)."""
-    r = rotation.astype(np.float64)
-    axis = np.array([r[2, 1] - r[1, 2], r[0, 2] - r[2, 0], r[1, 0] - r[0, 1]])
-    sine, cosine = float(np.linalg.norm(axis)) / 2, (float(np.trace(r)) - 1) / 2
-    if sine < 1e-9:
-        return np.eye(3, dtype=np.float32)
-    x, y, z = axis / (2 * sine)
-    cross = np.array([[0, -z, y], [z, 0, -x], [-y, x, 0]])
-    angle = np.arctan2(sine, cosine) * amount
-    return (np.eye(3) + np.sin(angle) * cross + (1 - np.cos(angle)) * cross @ cross).astype(np.float32)

@@ -16,7 +16,10 @@ from engine.face.reference import reference_face
 LIMITS_DEG = (38.0, 26.0, 40.0)  # yaw, pitch, roll: beyond, one photograph has nothing left to show
 LIMIT_SHIFT = 0.55  # inter-ocular distances to each side
 LIMIT_ZOOM = 1.35
-LID_SHUT, LID_FREE = 0.27, 0.60  # tracked opening (share of neutral) at and under which lids touch; above it is as tracked
+LID_SHUT, LID_FREE = (
+    0.27,
+    0.60,
+)  # tracked opening (share of neutral) at and under which lids touch; above it is as tracked
 LID_WIDEST = 1.45  # share of the puppet's neutral opening that wide eyes approach
 LIP_SHUT = 0.012  # tracked gap under which lips touch, inter-ocular distances
 
@@ -46,6 +49,7 @@ class PuppetFace:
         """`landmarks_px` (478, 3) of the photograph. `keep_expression` takes its expression as the neutral one."""
         self.landmarks_px = landmarks_px.astype(np.float32)
         self.pose = fit_head(reference_face().mean, self.landmarks_px)
+        self._angles_deg = euler_from_rotation(self.pose.rotation)
         self.shape = self.pose.invert(self.landmarks_px)
         self.neutral = self.shape if keep_expression else close_lips(self.shape)
         self._gains = gains(reference_face().mean, self.neutral)
@@ -67,11 +71,12 @@ class PuppetFace:
         return Target(pose.apply(shape), pose)
 
     def _pose(self, head: HeadMotion) -> Pose:
-        angles = [_soft_limit(a, limit) for a, limit in zip(euler_from_rotation(head.rotation), LIMITS_DEG, strict=True)]
+        moved = [_soft_limit(a, limit) for a, limit in zip(head.angles_deg, LIMITS_DEG, strict=True)]
+        yaw, pitch, roll = (at_rest + by for at_rest, by in zip(self._angles_deg, moved, strict=True))
         shift = np.array([_soft_limit(float(v), LIMIT_SHIFT) for v in head.translation], np.float32)
         zoom = float(np.exp(_soft_limit(float(np.log(head.scale)), float(np.log(LIMIT_ZOOM)))))
         return Pose(
-            self.pose.rotation @ rotation_from_euler(*angles),
+            rotation_from_euler(yaw, pitch, roll),
             self.pose.translation + self.pose.scale * shift,
             self.pose.scale * zoom,
         )
@@ -88,7 +93,9 @@ def _fit_lids(shape: lm.Points, pairs: lm.Indices, neutral_gap: NDArray[np.float
     """Close lids for good where the tracker sees them nearly closed (FaceMesh never lets them touch), limit wide ones."""
     gap = shape[pairs[:, 1]] - shape[pairs[:, 0]]
     middle = slice(2, 5)
-    opening = float(np.linalg.norm(gap[middle], axis=1).mean() / max(np.linalg.norm(neutral_gap[middle], axis=1).mean(), 1e-4))
+    opening = float(
+        np.linalg.norm(gap[middle], axis=1).mean() / max(np.linalg.norm(neutral_gap[middle], axis=1).mean(), 1e-4)
+    )
     share = _opening_shown(opening) / max(opening, 1e-4)
     shape[pairs[:, 0]] = shape[pairs[:, 1]] - np.float32(min(share, 1.0)) * gap
 

@@ -54,9 +54,14 @@ class Pipeline:
         self._guard = threading.Lock()
         self._threads = [
             self._thread("capture", self._capture, self._frames),
-            self._thread("track", lambda: self._work("track", self._frames, track, self._tracked), self._frames, self._tracked),
             self._thread(
-                "render", lambda: self._work("render", self._tracked, render, self._rendered), self._tracked, self._rendered
+                "track", lambda: self._work("track", self._frames, track, self._tracked), self._frames, self._tracked
+            ),
+            self._thread(
+                "render",
+                lambda: self._work("render", self._tracked, render, self._rendered),
+                self._tracked,
+                self._rendered,
             ),
             self._thread("output", lambda: output(self._rendered, meter), self._rendered),
         ]

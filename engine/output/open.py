@@ -22,7 +22,7 @@ def open_sinks(
     sinks: list[Sink] = []
     try:
         for spec in specs:
-            sinks.append(_open_sink(spec, size_px, rate_hz, keys))
+            sinks += [_open_sink(spec, size_px, rate_hz, keys)]
     except BaseException:
         for sink in sinks:
             sink.close()
@@ -42,4 +42,6 @@ def _open_sink(spec: str, size_px: tuple[int, int], rate_hz: float, keys: dict[s
         camera = VirtualCameraSink(rate_hz, argument or None)
         camera.open(*size_px)
         return camera
-    raise ConfigError(wanted="an output that mimicam knows", found=f"'{spec}'", advice=f"Use one of: {', '.join(KINDS)}.")
+    raise ConfigError(
+        wanted="an output that mimicam knows", found=f"'{spec}'", advice=f"Use one of: {', '.join(KINDS)}."
+    )

@@ -12,7 +12,9 @@ from fractions import Fraction
 from pathlib import Path
 
 import av
+import numpy as np
 from av.video.stream import VideoStream
+from numpy.typing import NDArray
 
 from engine.errors import OutputError
 from engine.live.frame import Frame
@@ -102,6 +104,6 @@ class VideoFileSink:
         return stream
 
 
-def _even(frame: Frame):  # type: ignore[no-untyped-def]
+def _even(frame: Frame) -> NDArray[np.uint8]:
     height, width = frame.bgr.shape[:2]
     return frame.bgr[: height // 2 * 2, : width // 2 * 2]

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import datetime as dt
 import io
-import os
 import tomllib
 import zipfile
 from dataclasses import dataclass
@@ -72,7 +71,9 @@ class Puppet:
 def load_puppet(path: Path) -> Puppet:
     """Read a puppet. PuppetError when it is missing, damaged, from a newer version or without consent."""
     if not path.exists():
-        raise PuppetError(wanted=f"a puppet at {path}", found="there is nothing", advice="'mimicam puppet list' shows what there is.")
+        raise PuppetError(
+            wanted=f"a puppet at {path}", found="there is nothing", advice="'mimicam puppet list' shows what there is."
+        )
     try:
         members = _folder_members(path) if path.is_dir() else _zip_members(path)
         manifest = _manifest(path, members)
@@ -102,28 +103,39 @@ def save_puppet(puppet: Puppet, path: Path) -> None:
                 _, jpeg = cv2.imencode(
                     ".jpg",
                     reference.picture,
-                    [cv2.IMWRITE_JPEG_QUALITY, 95, cv2.IMWRITE_JPEG_SAMPLING_FACTOR, cv2.IMWRITE_JPEG_SAMPLING_FACTOR_444],
+                    [
+                        cv2.IMWRITE_JPEG_QUALITY,
+                        95,
+                        cv2.IMWRITE_JPEG_SAMPLING_FACTOR,
+                        cv2.IMWRITE_JPEG_SAMPLING_FACTOR_444,
+                    ],
                 )
                 _add(archive, f"reference_{i}.jpg", jpeg.tobytes())
                 buffer = io.BytesIO()
                 np.save(buffer, reference.landmarks_px.astype(np.float32), allow_pickle=False)
                 _add(archive, f"reference_{i}.npy", buffer.getvalue())
-        os.replace(partial, path)
+        partial.replace(path)
     except OSError as error:
         raise PuppetError(
-            wanted=f"to write the puppet {path}", found=str(error), advice="Choose a folder that exists and can be written."
+            wanted=f"to write the puppet {path}",
+            found=str(error),
+            advice="Choose a folder that exists and can be written.",
         ) from error
     finally:
         partial.unlink(missing_ok=True)
 
 
 def _add(archive: zipfile.ZipFile, name: str, content: bytes) -> None:
-    archive.writestr(zipfile.ZipInfo(name, (1980, 1, 1, 0, 0, 0)), content)  # a fixed time: equal puppets are equal files
+    archive.writestr(
+        zipfile.ZipInfo(name, (1980, 1, 1, 0, 0, 0)), content
+    )  # a fixed time: equal puppets are equal files
 
 
 def _damaged(path: Path, what: str) -> NoReturn:
     raise PuppetError(
-        wanted=f"a readable puppet in {path}", found=what, advice="Copy it again or make it anew with 'mimicam puppet new'."
+        wanted=f"a readable puppet in {path}",
+        found=what,
+        advice="Copy it again or make it anew with 'mimicam puppet new'.",
     )
 
 

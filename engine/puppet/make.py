@@ -56,9 +56,13 @@ def reference_from_photo(picture: NDArray[np.uint8], label: str) -> Reference:
 def _only_face(picture: NDArray[np.uint8], label: str) -> lm.Points:
     faces = find_faces(picture)
     if not faces:
-        raise PuppetError(wanted=f"one face in {label}", found="none", advice="Use a well-lit photograph from the front.")
+        raise PuppetError(
+            wanted=f"one face in {label}", found="none", advice="Use a well-lit photograph from the front."
+        )
     if len(faces) > 1:
-        raise PuppetError(wanted=f"one face in {label}", found=f"{len(faces)}", advice="Crop the picture to one person.")
+        raise PuppetError(
+            wanted=f"one face in {label}", found=f"{len(faces)}", advice="Crop the picture to one person."
+        )
     return faces[0]
 
 
@@ -78,7 +82,9 @@ def _refuse_unusable(picture: NDArray[np.uint8], landmarks: lm.Points, label: st
             advice="Use a photograph from the front.",
         )
     if min(lm.lid_openings(landmarks)) < SHUT_OPENING:
-        raise PuppetError(wanted=f"open eyes in {label}", found="closed ones", advice="Use a photograph with both eyes open.")
+        raise PuppetError(
+            wanted=f"open eyes in {label}", found="closed ones", advice="Use a photograph with both eyes open."
+        )
     sharpness = _sharpness(picture, landmarks)
     if sharpness < SHARP_ENOUGH:
         raise PuppetError(

@@ -58,7 +58,9 @@ def _white(
     return (total + floor * fallback.astype(np.float32)) / (weight + floor)[..., None]
 
 
-def iris_texture(picture: NDArray[np.uint8], landmarks_px: lm.Points, eye: lm.Indices, iris: lm.Indices) -> NDArray[np.uint8]:
+def iris_texture(
+    picture: NDArray[np.uint8], landmarks_px: lm.Points, eye: lm.Indices, iris: lm.Indices
+) -> NDArray[np.uint8]:
     """RGBA disc of the whole iris; what the lids hide is completed from the same distance to the pupil."""
     radius = _radius(landmarks_px, iris)
     centre = landmarks_px[iris[0], :2].astype(np.float32)

@@ -7,6 +7,8 @@ the shoulders stay. The mesh fills the picture and its rim is fixed, so `warp_me
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -19,7 +21,9 @@ RIM_MARGIN = 0.08  # how far the rim keeps from the face contour at least, inter
 SKULL_DEPTH = 0.05  # canonical z at the head's silhouette: just behind the axis of the neck
 HEAD_REACH = (0.62, 0.36, 0.02)  # how far hair, ears and chin reach beyond the contour: up, sideways, down
 ROUNDING = (0.65, 0.45, 0.25)  # over which distance the contour rounds off to SKULL_DEPTH, likewise
-SMALLEST_TRIANGLE = 3e-4  # area in the photograph under which a triangle counts as hidden, squared inter-ocular distances
+SMALLEST_TRIANGLE = (
+    3e-4  # area in the photograph under which a triangle counts as hidden, squared inter-ocular distances
+)
 NOSE_WING_REACH, NOSE_ROUNDS = 0.16, 12
 LID_RIM = (0.03, 0.17)  # width of the wet rim of the upper and lower lid, in eye heights
 FALL_OFF = 2.2  # at most so far from the head does anything still move
@@ -28,7 +32,7 @@ FALL_OFF = 2.2  # at most so far from the head does anything still move
 def _patch(upper: list[int], lower: list[int]) -> list[tuple[int, int, int]]:
     """Triangles between two chains of points that share their ends."""
     triangles = []
-    for (a, b), (c, d) in zip(zip(upper, upper[1:], strict=False), zip(lower, lower[1:], strict=False), strict=True):
+    for (a, b), (c, d) in zip(pairwise(upper), pairwise(lower), strict=True):
         triangles += [(a, b, d), (a, d, c)]
     return [t for t in triangles if len(set(t)) == 3]
 
@@ -158,7 +162,7 @@ class HeadMesh:
         rows += [list(range(lm.SKIN_COUNT + r * count, lm.SKIN_COUNT + (r + 1) * count)) for r in range(RINGS)]
         strips = [
             triangle
-            for inner, outer in zip(rows, rows[1:], strict=False)
+            for inner, outer in pairwise(rows)
             for i in range(count)
             for triangle in (
                 (inner[i], outer[i], outer[(i + 1) % count]),
@@ -176,7 +180,7 @@ class HeadMesh:
         for contour, pairs in ((lm.EYE_LEFT, lm.LID_PAIRS_LEFT), (lm.EYE_RIGHT, lm.LID_PAIRS_RIGHT)):
             down = self.source_px[contour[12]] - self.source_px[contour[4]]
             gap = np.linalg.norm(landmarks_px[contour[12], :2] - landmarks_px[contour[4], :2]) / pose.scale
-            closed = 1 - min(1.0, float(gap * self._pose.scale / max(np.linalg.norm(down), 1e-3)))
+            closed = 1 - min(1.0, float(gap) * self._pose.scale / max(float(np.linalg.norm(down)), 1e-3))
             result[pairs[:, 0]] -= np.float32(LID_RIM[0] * closed) * down
             result[pairs[:, 1]] += np.float32(LID_RIM[1] * closed) * down
         return result

@@ -69,7 +69,9 @@ class Mouth:
         ratio = lm.distance(face.neutral, *lm.MOUTH_CORNERS) / lm.distance(mean, *lm.MOUTH_CORNERS)
         bank = _bank()
         self._upper_corners, self._lower_corners = (
-            ((_corners(bank.rectangle, z) + (0, drop, 0) - _middle(mean)) * ratio + _middle(face.neutral)).astype(np.float32)
+            ((_corners(bank.rectangle, z) + (0, drop, 0) - _middle(mean)) * ratio + _middle(face.neutral)).astype(
+                np.float32
+            )
             for z, drop in ((bank.upper_z, UPPER_DROP), (bank.lower_z, LOWER_DROP))
         )
         light = float(np.clip(_skin_luma(picture, face.landmarks_px) / LIT_SKIN, *LIGHT_LIMITS))
@@ -111,7 +113,9 @@ def _skin_luma(picture: NDArray[np.uint8], landmarks_px: lm.Points) -> float:
     """Median luma of the cheeks and the upper lip."""
     spots = landmarks_px[[50, 280, 205, 425, 164, 187, 411], :2].round().astype(int)
     height, width = picture.shape[:2]
-    values = picture[np.clip(spots[:, 1], 0, height - 1), np.clip(spots[:, 0], 0, width - 1)] @ np.array([0.114, 0.587, 0.299])
+    values = picture[np.clip(spots[:, 1], 0, height - 1), np.clip(spots[:, 0], 0, width - 1)] @ np.array(
+        [0.114, 0.587, 0.299]
+    )
     return float(np.median(values))
 
 

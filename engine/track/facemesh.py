@@ -68,7 +68,11 @@ class FaceDetector:
         height, width = bgr.shape[:2]
         boxes = [d.location_data.relative_bounding_box for d in self._detection.process(_rgb(bgr)).detections or []]
         faces = [
-            ((b.xmin + b.width / 2) * width, (b.ymin + b.height / 2) * height, (b.width * width + b.height * height) / 2)
+            (
+                (b.xmin + b.width / 2) * width,
+                (b.ymin + b.height / 2) * height,
+                (b.width * width + b.height * height) / 2,
+            )
             for b in boxes
         ]
         return np.array(faces, np.float32).reshape(-1, 3)

@@ -11,7 +11,10 @@ from engine.face.landmarks import Points
 
 JUMP_FACES = 0.6  # a face that moves further between two frames, in its own sizes, is another one
 JUMP_SIZE = 1.5  # likewise a change of size
-REACH_FACES, REACH_GROWTH = 0.9, 0.8  # how far from where they were last seen somebody counts as the performer; per second
+REACH_FACES, REACH_GROWTH = (
+    0.9,
+    0.8,
+)  # how far from where they were last seen somebody counts as the performer; per second
 GIVE_UP_S = 4.0  # after so long without the performer, whoever is there may take over
 
 

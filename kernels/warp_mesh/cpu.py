@@ -15,7 +15,7 @@ SMALLEST_AREA_PX2 = 1e-6
 
 
 @numba.njit(cache=True, nogil=True)
-def _span(start: float, slope: float, low: float, high: float) -> tuple[float, float]:
+def _span(start, slope, low, high):  # type: ignore[no-untyped-def]
     """Narrow [low, high] to where start + slope * x >= -1e-6."""
     if slope > 1e-12:
         return max(low, (-1e-6 - start) / slope), high

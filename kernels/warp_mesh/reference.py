@@ -39,7 +39,9 @@ def warp_mesh(
         w = ((b[0] - a[0]) * (y - a[1]) - (x - a[0]) * (b[1] - a[1])) / area
         u = 1.0 - v - w
         z = (u * a[2] + v * b[2] + w * c[2]).astype(np.float32)
-        position = u[..., None] * source[triangle[0]] + v[..., None] * source[triangle[1]] + w[..., None] * source[triangle[2]]
+        position = (
+            u[..., None] * source[triangle[0]] + v[..., None] * source[triangle[1]] + w[..., None] * source[triangle[2]]
+        )
         seen = (u >= EDGE) & (v >= EDGE) & (w >= EDGE) & (z < depth[y0:y1, x0:x1])
         depth[y0:y1, x0:x1][seen] = z[seen]
         backward[y0:y1, x0:x1][seen] = position[seen]

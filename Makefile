@@ -1,0 +1,44 @@
+# make demo   ten seconds of the live loop, into out/demo.mp4      make test   the tests
+# make check  what CI runs                                         make bench  stage times against their budgets
+
+PYTHON ?= $(shell for p in python3.12 python3.11 python3; do \
+	$$p -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 12))' 2>/dev/null && { echo $$p; break; }; done)
+VENV := .venv
+BIN := $(VENV)/bin
+SCREEN := $(if $(DISPLAY)$(WAYLAND_DISPLAY),--output window)
+PIP := $(BIN)/pip install --quiet --disable-pip-version-check --constraint requirements.lock
+
+.PHONY: demo test lint check bench clean
+
+demo: $(VENV)/run
+	@mkdir -p out
+	$(BIN)/mimicam run --camera demo --puppet bruno --seconds 10 --output file:out/demo.mp4 $(SCREEN) --report out/demo.json
+	@echo "out/demo.mp4 is the puppet, out/demo.json the report"
+
+test: $(VENV)/dev
+	$(BIN)/pytest
+
+lint: $(VENV)/dev
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+
+check: lint test
+
+bench: $(VENV)/dev
+	$(BIN)/python -m benchmarks.stages
+
+$(VENV)/bin/pip:
+	@test -n "$(PYTHON)" || { echo "mimicam needs Python 3.11 or 3.12: found neither. Install one, or say make PYTHON=/path/to/python" >&2; exit 1; }
+	$(PYTHON) -m venv $(VENV) || { echo "the venv module is missing: sudo apt install python3-venv" >&2; rm -rf $(VENV); exit 1; }
+
+$(VENV)/run: pyproject.toml requirements.lock | $(VENV)/bin/pip
+	$(PIP) --editable .
+	@touch $@
+
+$(VENV)/dev: pyproject.toml requirements.lock | $(VENV)/bin/pip
+	$(PIP) --editable '.[dev]'
+	@touch $@ $(VENV)/run
+
+clean:
+	rm -rf $(VENV) out
