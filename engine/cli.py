@@ -184,10 +184,37 @@ def puppet_list() -> None:
     console.print(table)
 
 
+SYSTEM_LIBRARIES = {
+    "libGL.so": "libgl1",
+    "libgthread": "libglib2.0-0",
+    "libglib": "libglib2.0-0",
+    "libEGL": "libegl1",
+    "libGLES": "libgles2",
+    "libgomp": "libgomp1",
+}
+
+
+def missing_library(error: ImportError) -> str | None:
+    """What to install when a shared library is absent; None when it is another failure."""
+    text = str(error)
+    package = next((package for library, package in SYSTEM_LIBRARIES.items() if library in text), None)
+    if package is None:
+        return None
+    return (
+        f"the system library {text.partition(':')[0]}: not installed. On Debian and Ubuntu: sudo apt install {package}"
+    )
+
+
 def main() -> None:
     """Entry point: a MimicamError becomes one line and an exit code."""
     try:
         app()
+    except ImportError as error:
+        message = missing_library(error)
+        if message is None:
+            raise
+        complaints.print(f"mimicam: {message}", style="red", soft_wrap=True, markup=False)
+        sys.exit(1)
     except MimicamError as error:
         complaints.print(f"mimicam: {error}", style="red", soft_wrap=True, markup=False)
         sys.exit(error.exit_code)

@@ -1,0 +1,51 @@
+"""What several tests share: shipped puppets, pictures of people who do not exist, and a small tracked performance."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import islice
+from pathlib import Path
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from engine.capture.open import demo_clip
+from engine.capture.video_file import VideoFile
+from engine.face.performance import HeadMotion, Performance
+from engine.face.reference import reference_face
+from engine.puppet.format import Puppet, load_puppet
+from engine.puppet.shipped import shipped_folder
+
+
+def performance(
+    actions: dict[str, float] | None = None,
+    angles: tuple[float, float, float] = (0.0, 0.0, 0.0),
+    shift: tuple[float, float, float] = (0.0, 0.0, 0.0),
+    scale: float = 1.0,
+) -> Performance:
+    return Performance(HeadMotion(angles, np.array(shift, np.float32), scale), reference_face().offsets(actions or {}))
+
+
+@pytest.fixture(scope="session")
+def bruno() -> Puppet:
+    return load_puppet(shipped_folder() / "bruno.puppet")
+
+
+@pytest.fixture(scope="session")
+def ada() -> Puppet:
+    return load_puppet(shipped_folder() / "ada.puppet")
+
+
+@pytest.fixture(scope="session")
+def demo_frames() -> list[NDArray[np.uint8]]:
+    """The first two seconds of the demo clip, at half size."""
+    video = VideoFile(demo_clip())
+    frames = [np.ascontiguousarray(frame.bgr[::2, ::2]) for frame in islice(video, 60)]
+    video.close()
+    return frames
+
+
+@pytest.fixture
+def recording(tmp_path: Path) -> Iterator[Path]:
+    yield tmp_path / "out.mp4"

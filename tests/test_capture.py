@@ -1,0 +1,238 @@
+"""Sources, with what goes wrong with them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import repeat
+from pathlib import Path
+from typing import Any
+
+import av
+import cv2
+import numpy as np
+import pytest
+
+from engine.capture import webcam as webcam_module
+from engine.capture.open import demo_clip, open_source
+from engine.capture.pictures import Pictures
+from engine.capture.stream import NetworkStream
+from engine.capture.synthetic import SyntheticCamera, parse_script
+from engine.capture.video_file import PacedVideo, VideoFile
+from engine.capture.webcam import Webcam, WebcamFormat
+from engine.errors import ConfigError, SourceError
+
+ANY = WebcamFormat()
+
+
+class FakeCapture:
+    """Stands for OpenCV's capture: a written list of reads, and the format that it insists on."""
+
+    def __init__(
+        self, reads: Iterator[bool], size: tuple[int, int] = (640, 480), rate: float = 30, opened: bool = True
+    ) -> None:
+        self.reads, self.opened, self.released = reads, opened, False
+        self.values = {cv2.CAP_PROP_FRAME_WIDTH: size[0], cv2.CAP_PROP_FRAME_HEIGHT: size[1], cv2.CAP_PROP_FPS: rate}
+        self.asked: list[tuple[int, float]] = []
+
+    def isOpened(self) -> bool:
+        return self.opened
+
+    def set(self, key: int, value: float) -> bool:
+        self.asked.append((key, value))
+        return True
+
+    def get(self, key: int) -> float:
+        return self.values[key]
+
+    def read(self) -> tuple[bool, Any]:
+        good = next(self.reads, False)
+        size = (int(self.values[cv2.CAP_PROP_FRAME_HEIGHT]), int(self.values[cv2.CAP_PROP_FRAME_WIDTH]), 3)
+        return good, np.full(size, 77, np.uint8) if good else None
+
+    def release(self) -> None:
+        self.released = True
+
+
+def test_no_camera_says_so_and_names_the_demo(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(webcam_module.sys, "platform", "linux")
+    with pytest.raises(SourceError, match="/dev/video77: no camera at all.*--camera demo"):
+        monkeypatch.setattr(webcam_module, "cameras", list)
+        Webcam("77", ANY, lambda _: FakeCapture(iter([]), opened=False))
+
+
+def test_camera_taken_by_another_program(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    device = tmp_path / "video0"
+    device.touch()
+    monkeypatch.setattr(webcam_module.sys, "platform", "linux")
+    monkeypatch.setattr(webcam_module, "resolve", lambda spec: spec)
+    with pytest.raises(SourceError, match="can't be opened.*Another program may be using it"):
+        Webcam(str(device), ANY, lambda _: FakeCapture(iter([]), opened=False))
+
+
+def test_refused_format_says_what_the_camera_gives() -> None:
+    capture = FakeCapture(iter([True]), size=(640, 480), rate=15)
+    with pytest.raises(SourceError, match=r"1280 x 720 at 30 Hz.*it gives 640 x 480 at 15 Hz.*--camera-size"):
+        Webcam("0", WebcamFormat(1280, 720, 30), lambda _: capture)
+    assert capture.released
+    assert (cv2.CAP_PROP_FOURCC, cv2.VideoWriter.fourcc(*"MJPG")) in capture.asked
+
+
+def test_accepted_format_is_read_back() -> None:
+    camera = Webcam("0", WebcamFormat(640, 480, 30), lambda _: FakeCapture(iter([True, True])))
+    first, second = camera.read(), camera.read()
+    assert first is not None
+    assert second is not None
+    assert (first.index, second.index) == (0, 1)
+    assert first.bgr.shape == (480, 640, 3)
+
+
+def test_unplugged_camera_turns_dark_and_comes_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = {"now": 100.0}
+    monkeypatch.setattr(webcam_module.time, "monotonic", lambda: clock["now"])
+    lives = [FakeCapture(iter([True, False])), FakeCapture(iter([]), opened=False), FakeCapture(repeat(True))]
+    opened = iter(lives)
+
+    def sleep(seconds: float) -> None:
+        clock["now"] += seconds
+
+    camera = Webcam("0", ANY, lambda _: next(opened), sleep)
+    frames = [camera.read() for _ in range(40)]
+    bright = [bool(f is not None and f.bgr.any()) for f in frames]
+    assert bright[0]
+    assert not any(bright[1:6])
+    assert camera.reconnected == 1
+    assert any(bright[6:])
+    assert [f.index for f in frames if f is not None] == list(range(40))
+    assert lives[0].released
+
+
+def test_closed_camera_ends() -> None:
+    camera = Webcam("0", ANY, lambda _: FakeCapture(iter([True])))
+    camera.close()
+    assert camera.read() is None
+
+
+def test_unknown_camera_name_lists_what_is_there(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(webcam_module, "cameras", lambda: [("/dev/video3", "Front Camera")])
+    assert webcam_module.resolve("front") == "/dev/video3"
+    with pytest.raises(SourceError, match=r"'Logitech': /dev/video3 \(Front Camera\)"):
+        webcam_module.resolve("Logitech")
+
+
+def test_demo_clip_is_real_video() -> None:
+    video = VideoFile(demo_clip())
+    frames = list(video)
+    assert len(frames) == 300
+    assert frames[0].bgr.shape == (720, 1280, 3)
+    assert frames[-1].captured_s == pytest.approx(299 / 30, abs=1e-3)
+    assert np.abs(frames[0].bgr.astype(int) - frames[-1].bgr).mean() < 4  # it loops without a jump
+
+
+@pytest.mark.parametrize("content", [b"", b"this is no video at all" * 50])
+def test_empty_or_broken_file(tmp_path: Path, content: bytes) -> None:
+    path = tmp_path / "clip.mp4"
+    path.write_bytes(content)
+    with pytest.raises(SourceError, match=r"clip\.mp4"):
+        list(VideoFile(path))
+
+
+def test_missing_file(tmp_path: Path) -> None:
+    with pytest.raises(SourceError, match="no such file"):
+        open_source(str(tmp_path / "nothing.mp4"), ANY, 30)
+
+
+def test_truncated_video_gives_what_is_whole(tmp_path: Path) -> None:
+    path = tmp_path / "cut.mp4"
+    content = demo_clip().read_bytes()
+    path.write_bytes(content[: len(content) // 2])
+    frames = list(VideoFile(path))
+    assert 20 < len(frames) < 300
+    assert [f.index for f in frames] == list(range(len(frames)))
+
+
+def test_paced_video_loops_with_a_growing_index(tmp_path: Path) -> None:
+    path = tmp_path / "short.mp4"
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("libx264", rate=200)
+        stream.width, stream.height, stream.pix_fmt = 64, 64, "yuv420p"
+        for level in (0, 100, 200):
+            picture = av.VideoFrame.from_ndarray(np.full((64, 64, 3), level, np.uint8), format="bgr24")
+            container.mux(stream.encode(picture))
+        container.mux(stream.encode(None))
+    video = PacedVideo(path, loop=True)
+    frames = [video.read() for _ in range(7)]
+    assert [f.index for f in frames if f is not None] == list(range(7))
+    assert frames[0] is not None
+    assert frames[3] is not None
+    assert np.abs(frames[0].bgr.astype(int) - frames[3].bgr).max() < 8
+    once = PacedVideo(path)
+    assert [once.read() is not None for _ in range(4)] == [True, True, True, False]
+
+
+def test_folder_gives_each_picture_once_in_order(tmp_path: Path) -> None:
+    for index in (2, 0, 1):
+        cv2.imwrite(str(tmp_path / f"{index}.png"), np.full((20, 20, 3), 50 * index, np.uint8))
+    (tmp_path / "notes.txt").write_text("not a picture")
+    source = open_source(str(tmp_path), ANY, 1000)
+    levels = []
+    while (frame := source.read()) is not None:
+        levels.append(int(frame.bgr[0, 0, 0]))
+    assert levels == [0, 50, 100]
+
+
+def test_picture_repeats(tmp_path: Path) -> None:
+    path = tmp_path / "still.png"
+    cv2.imwrite(str(path), np.full((20, 30, 3), 9, np.uint8))
+    source = Pictures(path, 1000)
+    frames = [source.read() for _ in range(3)]
+    assert [f.index for f in frames if f is not None] == [0, 1, 2]
+
+
+def test_empty_folder_and_broken_picture(tmp_path: Path) -> None:
+    with pytest.raises(SourceError, match="none"):
+        Pictures(tmp_path, 30)
+    broken = tmp_path / "broken.png"
+    broken.write_bytes(b"\x89PNG but no more")
+    with pytest.raises(SourceError, match="empty or damaged"):
+        Pictures(broken, 30)
+
+
+def test_unreachable_stream() -> None:
+    with pytest.raises(SourceError, match=r"http://127\.0\.0\.1:9/"):
+        open_source("http://127.0.0.1:9/", ANY, 30)
+
+
+def test_stream_turns_dark_when_it_ends_and_reconnects(monkeypatch: pytest.MonkeyPatch) -> None:
+    from engine.capture import stream as stream_module
+
+    clock = {"now": 0.0}
+    monkeypatch.setattr(stream_module.time, "monotonic", lambda: clock["now"])
+    monkeypatch.setattr(stream_module.time, "sleep", lambda s: clock.update(now=clock["now"] + s))
+    stream = NetworkStream(str(demo_clip()))
+    bright = []
+    while stream.reconnected == 0:
+        frame = stream.read()
+        assert frame is not None
+        bright.append(bool(frame.bgr.any()))
+    assert bright[:300] == [True] * 300
+    assert not bright[300]
+    frame = stream.read()
+    assert frame is not None
+    assert frame.bgr.any()
+    stream.close()
+    assert stream.read() is None
+
+
+def test_script_is_followed() -> None:
+    camera = SyntheticCamera("ok*2 dark skip*3 noise", [np.full((6, 6, 3), 200, np.uint8)])
+    frames = []
+    while (frame := camera.read()) is not None:
+        frames.append((frame.index, int(frame.bgr.mean())))
+    assert [i for i, _ in frames] == [0, 1, 2, 6]
+    assert [m for _, m in frames[:3]] == [200, 200, 0]
+
+
+@pytest.mark.parametrize("script", ["walk*3", "ok*x", "ok*-1"])
+def test_script_that_makes_no_sense(script: str) -> None:
+    with pytest.raises(ConfigError, match="STATE is one of"):
+        parse_script(script)

@@ -1,0 +1,176 @@
+"""The command line as a user meets it: one line and an exit code for what goes wrong, a report for what goes well."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import cv2
+import pytest
+
+from engine.capture.video_file import VideoFile
+from engine.cli import missing_library
+from engine.config import read_config
+from engine.errors import ConfigError
+from engine.puppet.format import Puppet, load_puppet
+
+
+def mimicam(*words: str, folder: Path | None = None) -> subprocess.CompletedProcess[str]:
+    environment = {k: v for k, v in os.environ.items() if k not in ("DISPLAY", "WAYLAND_DISPLAY")} | {"COLUMNS": "200"}
+    return subprocess.run(
+        [sys.executable, "-m", "engine.cli", *words],
+        capture_output=True,
+        text=True,
+        timeout=100,
+        env=environment,
+        cwd=folder,
+    )
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "message"),
+    [
+        (["run", "--camera", "/dev/video99", "--output", "null"], 3, "the camera /dev/video99"),
+        (["run", "--camera", "nothing.mp4", "--output", "null"], 3, "no such file"),
+        (["run", "--camera", "demo", "--puppet", "nobody"], 4, "Known are: ada, bruno, cleo"),
+        (["run", "--camera", "demo", "--output", "file:/nowhere/at/all.mp4"], 5, "to write the recording"),
+        (["run", "--camera", "demo", "--output", "virtual:/dev/video99"], 5, "the virtual camera /dev/video99"),
+        (["run", "--camera", "demo", "--output", "window"], 5, "a screen for the window: none"),
+        (["run", "--camera", "demo", "--output", "telepathy"], 2, "an output that mimicam knows"),
+        (["run", "--mode", "teleport"], 2, "'portrait'"),
+        (["run", "--size", "huge"], 2, "a size such as 1280x720"),
+        (["puppet", "check", "nobody.puppet"], 4, "there is nothing"),
+        (["puppet", "new", "x.jpg", "--out", "x.puppet", "--consent", "stolen"], 2, "a consent record"),
+        (["puppet", "new", "x.jpg", "--out", "x.puppet", "--consent", "agreement:none.pdf"], 2, "no such file"),
+    ],
+)
+def test_what_goes_wrong_is_one_line_and_a_code(words: list[str], code: int, message: str) -> None:
+    result = mimicam(*words)
+    assert result.returncode == code, result.stderr
+    complaints = [line for line in result.stderr.splitlines() if line.startswith("mimicam: ")]
+    assert len(complaints) == 1
+    assert message in complaints[0]
+    assert "Traceback" not in result.stderr
+
+
+def test_run_writes_a_recording_and_a_report(tmp_path: Path) -> None:
+    report, video = tmp_path / "report.json", tmp_path / "out.mp4"
+    result = mimicam(
+        "run", "--camera", "demo", "--output", f"file:{video}", "--output", "null", "--size", "640x360",
+        "--seconds", "3", "--report", str(report),
+    )  # fmt: skip
+    assert result.returncode == 0, result.stderr
+    assert "frame age" in result.stdout
+    found = json.loads(report.read_text())
+    frames = found["frames"]
+    assert frames["sent"] >= 20
+    assert frames["captured"] >= frames["sent"]
+    assert frames["out_of_order"] == 0
+    assert set(found["stages"]) == {"track", "render", "output"}
+    assert {"p50", "p95", "p99", "max"} == set(found["age_ms"])
+    assert found["machine"]["processor"]
+    recorded = list(VideoFile(video))
+    assert len(recorded) >= 0.5 * frames["sent"]
+    assert recorded[0].bgr.shape == (360, 640, 3)
+
+
+def test_end_of_a_file_ends_the_run(tmp_path: Path, demo_frames: list) -> None:
+    for index in range(0, 30, 3):
+        cv2.imwrite(str(tmp_path / f"{index:02}.jpg"), demo_frames[index])
+    result = mimicam("run", "--camera", str(tmp_path), "--output", "null", "--size", "320x180")
+    assert result.returncode == 0, result.stderr
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_interrupted_run_ends_in_order(tmp_path: Path, number: int) -> None:
+    report, video = tmp_path / "report.json", tmp_path / "out.mp4"
+    words = ["run", "--camera", "demo", "--output", f"file:{video}", "--size", "320x180", "--report", str(report)]
+    process = subprocess.Popen(
+        [sys.executable, "-m", "engine.cli", *words], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
+    )
+    deadline = time.monotonic() + 60
+    while not (video.exists() and video.stat().st_size > 20_000) and time.monotonic() < deadline:
+        time.sleep(0.05)  # until something is recorded
+    process.send_signal(number)
+    _, complaints = process.communicate(timeout=30)
+    assert process.returncode == 0, complaints
+    assert json.loads(report.read_text())["frames"]["sent"] > 0
+    assert len(list(VideoFile(video))) > 0
+
+
+def test_render_is_one_frame_for_one_and_the_same_every_time(tmp_path: Path, demo_frames: list) -> None:
+    from engine.live.frame import Frame
+    from engine.output.video_file import VideoFileSink
+
+    clip = tmp_path / "clip.mp4"
+    sink = VideoFileSink(clip, 30, wait=True)
+    for index, picture in enumerate(demo_frames[:20]):
+        sink.send(Frame(picture, index, index / 30))
+    sink.close()
+    outputs = []
+    for name in ("a.mp4", "b.mp4"):
+        out = tmp_path / name
+        result = mimicam("render", "--driver", str(clip), "--puppet", "ada", "--output", str(out), "--size", "320x180")
+        assert result.returncode == 0, result.stderr
+        assert "20 frames, 0 of them without a performer" in result.stdout
+        outputs.append([f.bgr.tobytes() for f in VideoFile(out)])
+    assert len(outputs[0]) == 20
+    assert outputs[0] == outputs[1]
+
+
+def test_puppet_new_check_and_list(tmp_path: Path, bruno: Puppet) -> None:
+    photo, out = tmp_path / "me.png", tmp_path / "me.puppet"
+    cv2.imwrite(str(photo), bruno.references[0].picture)
+    made = mimicam("puppet", "new", str(photo), "--out", str(out), "--consent", "self", "--who", "a tester")
+    assert made.returncode == 0, made.stderr
+    assert load_puppet(out).consent.who == "a tester"
+    checked = mimicam("puppet", "check", str(out))
+    assert "consent: self, a tester" in checked.stdout
+    listed = mimicam("puppet", "list")
+    assert all(name in listed.stdout for name in ("ada", "bruno", "cleo"))
+
+
+def test_doctor_names_what_it_looked_at() -> None:
+    result = mimicam("doctor")
+    assert result.returncode == 0, result.stderr
+    assert all(
+        word in result.stdout for word in ("packages", "processor", "cameras", "virtual camera", "screen", "NVIDIA")
+    )
+
+
+def test_settings_file_and_its_mistakes(tmp_path: Path) -> None:
+    path = tmp_path / "mimicam.toml"
+    path.write_text('camera = "demo"\nrate = 25.0\noutput = ["null"]\n')
+    assert read_config(path, {"rate": 50.0}).rate == 50.0
+    assert read_config(path, {}).camera == "demo"
+    path.write_text("puppets = 3\n")
+    with pytest.raises(ConfigError, match=r"'puppets'\. Known are: camera, .*puppet"):
+        read_config(path, {})
+    path.write_text("rate = 0\n")
+    with pytest.raises(ConfigError, match="'rate'"):
+        read_config(path, {})
+    path.write_text("rate = = 0\n")
+    with pytest.raises(ConfigError, match="must be a TOML file"):
+        read_config(path, {})
+    with pytest.raises(ConfigError, match=r"none\.toml"):
+        read_config(tmp_path / "none.toml", {})
+
+
+@pytest.mark.parametrize(
+    ("error", "package"),
+    [
+        ("libGL.so.1: cannot open shared object file: No such file or directory", "libgl1"),
+        ("libgthread-2.0.so.0: cannot open shared object file", "libglib2.0-0"),
+        ("libEGL.so.1: cannot open shared object file", "libegl1"),
+    ],
+)
+def test_missing_system_library_says_what_to_install(error: str, package: str) -> None:
+    message = missing_library(ImportError(error))
+    assert message is not None
+    assert f"sudo apt install {package}" in message
+    assert missing_library(ImportError("No module named 'x'")) is None

@@ -1,0 +1,126 @@
+"""Every implementation of every kernel against its definition."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+
+from kernels.registry import IMPLEMENTATIONS, load
+
+SEEDS = st.integers(0, 2**32 - 1)
+implementations = pytest.mark.parametrize("implementation", IMPLEMENTATIONS)
+
+
+def grid(columns: int, rows: int, width: float, height: float) -> tuple[NDArray[np.float32], NDArray[np.int32]]:
+    """Vertices and front-facing triangles of a regular grid over a rectangle."""
+    x, y = np.meshgrid(np.linspace(0, width, columns), np.linspace(0, height, rows))
+    index = np.arange(rows * columns).reshape(rows, columns)
+    a, b, c, d = (index[:-1, :-1], index[:-1, 1:], index[1:, 1:], index[1:, :-1])
+    triangles = np.concatenate([np.stack([a, b, c], -1).reshape(-1, 3), np.stack([a, c, d], -1).reshape(-1, 3)])
+    return np.stack([x, y], -1).reshape(-1, 2).astype(np.float32), triangles.astype(np.int32)
+
+
+def warp(implementation: str, target: NDArray, source: NDArray, triangles: NDArray, height: int, width: int) -> tuple:
+    backward, depth = np.full((height, width, 2), -7, np.float32), np.full((height, width), -7, np.float32)
+    load("warp_mesh", implementation)(target, source, triangles, backward, depth)
+    return backward, depth
+
+
+@implementations
+@given(SEEDS)
+@settings(max_examples=25, deadline=None)
+def test_warp_mesh_equals_reference_on_any_triangles(implementation: str, seed: int) -> None:
+    random = np.random.default_rng(seed)
+    height, width, count = random.integers(1, 70), random.integers(1, 60), random.integers(3, 25)
+    target = random.uniform(-30, 90, (count, 3)).astype(np.float32)
+    source = random.uniform(-10, 70, (count, 2)).astype(np.float32)
+    triangles = random.integers(0, count, (random.integers(0, 30), 3)).astype(np.int32)
+    expected = warp("reference", target, source, triangles, height, width)
+    found = warp(implementation, target, source, triangles, height, width)
+    # both compute in float64; spans and barycentrics round differently only where a centre lies on an edge or depths tie
+    differing = (np.abs(expected[0] - found[0]) > 1e-2).any(-1)
+    assert differing.mean() <= 0.002
+
+
+@implementations
+def test_warp_mesh_identity(implementation: str) -> None:
+    points, triangles = grid(7, 5, 63, 47)
+    target = np.column_stack([points, np.zeros(len(points))]).astype(np.float32)
+    backward, depth = warp(implementation, target, points, triangles, 48, 64)
+    assert np.allclose(backward[..., 0], np.arange(64)[None], atol=1e-4)
+    assert np.allclose(backward[..., 1], np.arange(48)[:, None], atol=1e-4)
+    assert np.isfinite(depth).all()
+
+
+@implementations
+@given(SEEDS)
+@settings(max_examples=25, deadline=None)
+def test_warp_mesh_with_fixed_rim_leaves_no_hole(implementation: str, seed: int) -> None:
+    """However the inside is shuffled, even folded over itself, every pixel is covered: nothing can tear."""
+    random = np.random.default_rng(seed)
+    points, triangles = grid(8, 8, 63, 63)
+    inside = ((points > 0) & (points < 63)).all(1)
+    target = np.column_stack([points, random.uniform(-1, 1, len(points))]).astype(np.float32)
+    target[inside, :2] = random.uniform(0, 63, (int(inside.sum()), 2))
+    _, depth = warp(implementation, target, points, triangles, 64, 64)
+    assert np.isfinite(depth).all()
+
+
+@implementations
+def test_warp_mesh_shows_the_nearer_and_not_the_back(implementation: str) -> None:
+    near_and_far = np.array([[0, 0, 1], [40, 0, 1], [0, 40, 1], [0, 0, 5], [40, 0, 5], [0, 40, 5]], np.float32)
+    source = np.array([[0, 0], [1, 0], [0, 1], [100, 100], [101, 100], [100, 101]], np.float32)
+    both = np.array([[3, 4, 5], [0, 1, 2]], np.int32)
+    backward, depth = warp(implementation, near_and_far, source, both, 20, 20)
+    assert depth[5, 5] == 1
+    assert backward[5, 5].max() < 2
+    _, depth = warp(implementation, near_and_far, source, both[:, ::-1].copy(), 20, 20)
+    assert np.isinf(depth).all()
+
+
+@implementations
+@given(SEEDS, st.integers(1, 4))
+@settings(max_examples=25, deadline=None)
+def test_sample_equals_reference(implementation: str, seed: int, channels: int) -> None:
+    random = np.random.default_rng(seed)
+    source = random.integers(0, 256, (random.integers(1, 30), random.integers(1, 30), channels), np.uint8)
+    backward = random.uniform(-10, 45, (random.integers(1, 40), random.integers(1, 40), 2)).astype(np.float32)
+    expected = np.empty((*backward.shape[:2], channels), np.uint8)
+    found = np.empty_like(expected)
+    load("sample", "reference")(source, backward, expected)
+    load("sample", implementation)(source, backward, found)
+    assert np.array_equal(expected, found)  # whole-number arithmetic: equal to the bit
+
+
+@implementations
+def test_sample_at_whole_positions_is_the_source(implementation: str) -> None:
+    source = np.random.default_rng(1).integers(0, 256, (17, 23, 3), np.uint8)
+    backward = np.stack(np.meshgrid(np.arange(23), np.arange(17)), -1).astype(np.float32)
+    out = np.empty_like(source)
+    load("sample", implementation)(source, backward, out)
+    assert np.array_equal(out, source)
+
+
+@implementations
+@given(SEEDS, st.integers(-40, 40), st.integers(-40, 40))
+@settings(max_examples=40, deadline=None)
+def test_composite_equals_reference(implementation: str, seed: int, left: int, top: int) -> None:
+    random = np.random.default_rng(seed)
+    canvas = random.integers(0, 256, (31, 37, 3), np.uint8)
+    layer = random.integers(0, 256, (20, 25, 3), np.uint8)
+    matte = random.choice(np.array([0, 1, 77, 254, 255], np.uint8), (20, 25))
+    expected, found = canvas.copy(), canvas.copy()
+    load("composite", "reference")(expected, layer, matte, left, top)
+    load("composite", implementation)(found, layer, matte, left, top)
+    assert np.array_equal(expected, found)  # whole-number arithmetic: equal to the bit
+
+
+@implementations
+@pytest.mark.parametrize(("alpha", "wins"), [(0, "canvas"), (255, "layer")])
+def test_composite_ends_of_the_matte(implementation: str, alpha: int, wins: str) -> None:
+    canvas, layer = np.full((4, 5, 3), 10, np.uint8), np.full((4, 5, 3), 200, np.uint8)
+    load("composite", implementation)(canvas, layer, np.full((4, 5), alpha, np.uint8), 0, 0)
+    assert (canvas == (10 if wins == "canvas" else 200)).all()

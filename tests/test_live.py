@@ -1,0 +1,183 @@
+"""Mailbox, pacer and pipeline: threads and time."""
+
+from __future__ import annotations
+
+import threading
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from engine.capture.synthetic import SyntheticCamera
+from engine.errors import OutputError, SourceError, StageError
+from engine.face.safety import PuppetState
+from engine.live.frame import Frame
+from engine.live.mailbox import Mailbox
+from engine.live.meter import Meter
+from engine.live.pacer import Pacer
+from engine.live.pipeline import Pipeline
+from engine.output.null import NullSink
+from engine.output.stage import OutputStage
+from engine.render.scene import Rendered
+
+
+@given(st.lists(st.booleans(), max_size=60))
+def test_mailbox_hands_out_the_newest_once(puts: list[bool]) -> None:
+    """True puts the next number, False takes: what is taken is the newest put since the last take, or nothing."""
+    mailbox: Mailbox[int] = Mailbox()
+    number, waiting, lost = 0, None, 0
+    for put in puts:
+        if put:
+            number += 1
+            lost += waiting is not None
+            waiting = number
+            assert mailbox.put(number)
+        else:
+            assert mailbox.take(timeout_s=0) == waiting
+            waiting = None
+    assert mailbox.overwritten == lost
+
+
+@given(st.integers(1, 300))
+@settings(max_examples=20, deadline=None)
+def test_mailbox_between_threads_keeps_order_and_loses_nothing_uncounted(count: int) -> None:
+    mailbox: Mailbox[int] = Mailbox()
+
+    def produce() -> None:
+        for number in range(count):
+            mailbox.put(number)
+        mailbox.close()
+
+    producer = threading.Thread(target=produce)
+    producer.start()
+    taken = []
+    while (number := mailbox.take()) is not None:
+        taken.append(number)
+    producer.join()
+    assert taken == sorted(set(taken))
+    assert taken[-1] == count - 1
+    assert len(taken) + mailbox.overwritten == count
+    assert mailbox.done
+
+
+def test_closed_mailbox_gives_what_is_left_and_takes_nothing() -> None:
+    mailbox: Mailbox[str] = Mailbox()
+    mailbox.put("last")
+    mailbox.close()
+    assert not mailbox.put("too late")
+    assert not mailbox.done
+    assert mailbox.take() == "last"
+    assert mailbox.take() is None
+    assert mailbox.done
+
+
+@given(st.lists(st.floats(0, 0.5), min_size=1, max_size=50))
+def test_pacer_keeps_its_timetable_and_never_bursts(delays: list[float]) -> None:
+    pacer, now, begin = Pacer(30.0), 100.0, 100.0
+    for ticks, delay in enumerate(delays, start=1):
+        now += pacer.remaining_s(now)
+        now += delay
+        pacer.tick(now)
+        assert pacer.remaining_s(now) > 0  # what was missed is dropped: the next tick is never due at once
+        on_grid = (now + pacer.remaining_s(now) - begin) / pacer.period_s
+        assert on_grid == pytest.approx(round(on_grid), abs=1e-6)
+        assert round(on_grid) == ticks + pacer.late
+
+
+def run(
+    script: str, track: Any = lambda f: f, render: Any = None, sinks: Any = None, rate_hz: float | None = None
+) -> tuple[Meter, Pipeline]:
+    def as_rendered(frame: Frame) -> Rendered:
+        return Rendered(frame, PuppetState.LIVE)
+
+    meter = Meter()
+    camera = SyntheticCamera(script, [np.zeros((8, 8, 3), np.uint8)], rate_hz)
+    output = OutputStage(sinks if sinks is not None else [NullSink()], 30.0)
+    pipeline = Pipeline(camera, track, render or as_rendered, output, meter)
+    pipeline.run(20.0)
+    return meter, pipeline
+
+
+def test_every_frame_is_sent_or_counted_as_skipped() -> None:
+    meter, pipeline = run("ok*300")
+    assert meter.counted("captured") == 300
+    assert meter.counted("sent") + pipeline.skipped() == 300
+    assert meter.counted("out_of_order") == 0
+    assert meter.counted("sent") >= 1
+
+
+def test_the_last_frame_reaches_the_output_at_the_end_of_a_file() -> None:
+    seen: list[int] = []
+
+    class Remember(NullSink):
+        def send(self, frame: Frame) -> None:
+            seen.append(frame.index)
+
+    run("ok*50", sinks=[Remember()])
+    assert seen[-1] == 49
+    assert seen == sorted(set(seen))
+
+
+@pytest.mark.parametrize("stage", ["track", "render", "output"])
+def test_a_failing_stage_ends_the_run_with_its_cause(stage: str) -> None:
+    class Broken(NullSink):
+        def send(self, frame: Frame) -> None:
+            fail(frame)
+
+    def fail(item: Any) -> Any:
+        raise ZeroDivisionError("on purpose")
+
+    parts: dict[str, Any] = {stage: fail} if stage != "output" else {"sinks": [Broken()]}
+    with pytest.raises(StageError, match=rf"stage '{stage}'.*on purpose") as caught:
+        run("ok*100000", **parts)
+    assert isinstance(caught.value.__cause__, ZeroDivisionError)
+
+
+def test_a_failing_source_keeps_its_own_error() -> None:
+    with pytest.raises(SourceError, match="script's 'fail'"):
+        run("ok*5 fail ok*100000")
+
+
+def test_all_sinks_are_closed_when_one_fails() -> None:
+    closed: list[str] = []
+
+    class Closing(NullSink):
+        def close(self) -> None:
+            closed.append("good")
+
+    class Failing(Closing):
+        def close(self) -> None:
+            closed.append("bad")
+            raise OutputError(wanted="a", found="b", advice="c")
+
+    with pytest.raises(OutputError):
+        run("ok*3", sinks=[Failing(), Closing()])
+    assert closed == ["bad", "good"]
+
+
+def test_silence_is_filled_for_those_who_need_a_steady_rate() -> None:
+    """After one frame the source is silent; the virtual camera gets repeats, the recording doesn't."""
+    camera, recording = NullSink(), NullSink()
+    recording.wants_repeats = False
+    inbox: Mailbox[Rendered] = Mailbox()
+    meter = Meter()
+    enough = threading.Event()
+
+    class Counting(NullSink):
+        def send(self, frame: Frame) -> None:
+            camera.send(frame)
+            if camera.received >= 4:
+                enough.set()
+
+    stage = OutputStage([Counting(), recording], 240.0)
+    thread = threading.Thread(target=stage, args=(inbox, meter))
+    thread.start()
+    inbox.put(Rendered(Frame(np.zeros((4, 4, 3), np.uint8), 0, 0.0), PuppetState.LIVE))
+    assert enough.wait(20)
+    inbox.close()
+    thread.join(20)
+    assert meter.counted("sent") == 1
+    assert meter.counted("repeated") >= 3
+    assert recording.received == 1

@@ -1,0 +1,67 @@
+"""The rules of the project itself."""
+
+from __future__ import annotations
+
+import ast
+import tomllib
+from importlib.metadata import distributions, packages_distributions
+from pathlib import Path
+
+import pytest
+
+from kernels.registry import IMPLEMENTATIONS, KERNELS, load
+
+ROOT = Path(__file__).resolve().parents[1]
+OURS = ("engine", "kernels", "models", "tools", "benchmarks")
+MAY_IMPORT = {
+    "engine": {"engine", "kernels", "models"},
+    "kernels": {"kernels"},
+    "models": {"models"},
+    "tools": {"engine", "kernels", "models", "tools"},
+    "benchmarks": set(OURS),
+}
+
+
+def imported(path: Path) -> set[str]:
+    """Top-level packages of ours that a file imports."""
+    names = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            names |= {alias.name.partition(".")[0] for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            names.add(node.module.partition(".")[0])
+    return names & set(OURS)
+
+
+@pytest.mark.parametrize("package", OURS)
+def test_who_may_import_whom(package: str) -> None:
+    for path in (ROOT / package).rglob("*.py"):
+        assert imported(path) <= MAY_IMPORT[package], path
+
+
+def test_live_knows_nothing_of_faces() -> None:
+    for path in (ROOT / "engine" / "live").glob("*.py"):
+        text = path.read_text(encoding="utf-8")
+        assert not any(f"engine.{room}" in text for room in ("face", "track", "render", "puppet")), path
+
+
+def test_no_other_distribution_owns_our_names() -> None:
+    owners = packages_distributions()
+    for name in ("engine", "kernels", "models", "tools"):
+        assert set(owners.get(name, [])) <= {"mimicam"}
+
+
+def test_only_one_opencv() -> None:
+    found = {d.metadata["Name"].lower() for d in distributions() if d.metadata["Name"].lower().startswith("opencv")}
+    assert found == {"opencv-contrib-python"}
+
+
+def test_distribution_is_private() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    assert "Private :: Do Not Upload" in project["classifiers"]
+
+
+@pytest.mark.parametrize("kernel", KERNELS)
+@pytest.mark.parametrize("implementation", ["reference", *IMPLEMENTATIONS])
+def test_every_kernel_has_every_implementation(kernel: str, implementation: str) -> None:
+    assert callable(load(kernel, implementation))

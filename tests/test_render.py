@@ -1,0 +1,147 @@
+"""What the puppet looks like: judged by the tracker and by properties of the picture."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from conftest import performance
+from numpy.typing import NDArray
+
+from engine.face import landmarks as lm
+from engine.face.performance import Performance
+from engine.face.pose import euler_from_rotation, fit_head
+from engine.face.reference import reference_face
+from engine.face.safety import PuppetState
+from engine.live.frame import Frame
+from engine.puppet.format import Puppet
+from engine.render.canvas import surround
+from engine.render.eyes import paint_out_irises
+from engine.render.portrait import Portrait
+from engine.render.scene import PortraitScene
+from engine.track.facemesh import find_faces
+from engine.track.tracker import Tracked
+
+
+@pytest.fixture(scope="module")
+def portrait(bruno: Puppet) -> Portrait:
+    return Portrait(bruno.references[0].picture, bruno.references[0].landmarks_px)
+
+
+def seen(picture: NDArray[np.uint8]) -> lm.Points:
+    faces = find_faces(picture)
+    assert len(faces) == 1
+    return faces[0]
+
+
+def angles(points: lm.Points) -> tuple[float, float, float]:
+    return euler_from_rotation(fit_head(reference_face().mean, points).rotation)
+
+
+def test_neutral_is_the_photograph(bruno: Puppet, portrait: Portrait) -> None:
+    picture, _ = portrait.draw(Performance.neutral())
+    difference = np.abs(picture.astype(int) - bruno.references[0].picture).mean(-1)
+    assert difference.mean() < 1.0
+    assert (difference > 40).mean() < 0.002
+
+
+@pytest.mark.parametrize("turn", [(25, 0, 0), (-25, 0, 0), (0, 14, 0), (0, -14, 0), (0, 0, 20)])
+def test_the_head_turns_as_told(portrait: Portrait, turn: tuple[float, float, float]) -> None:
+    rest = angles(seen(portrait.draw(Performance.neutral())[0]))
+    now = angles(seen(portrait.draw(performance({}, turn))[0]))
+    main = int(np.argmax(np.abs(turn)))
+    assert now[main] - rest[main] == pytest.approx(turn[main], rel=0.45)
+
+
+def test_mouth_opens_and_eyes_shut(portrait: Portrait) -> None:
+    unit = portrait.face.pose.scale
+    opened = seen(portrait.draw(performance({"jaw_open": 0.25}))[0])
+    assert lm.lip_gap(opened[:, :2]) > 0.12 * unit
+    shut = seen(portrait.draw(performance({"blink_left": 0.27, "blink_right": 0.27}))[0])
+    rest = seen(portrait.draw(Performance.neutral())[0])
+    assert max(lm.lid_openings(shut)) < 0.5 * min(lm.lid_openings(rest))
+
+
+def test_open_mouth_is_no_stretched_lip(portrait: Portrait) -> None:
+    """Inside the lips there is darkness and teeth: far more contrast than lips have."""
+    picture, target = portrait.draw(performance({"jaw_open": 0.3}))
+    lips = target.landmarks_px[lm.LIPS_INNER, :2]
+    x0, y0 = lips.min(0).astype(int) + 6
+    x1, y1 = lips.max(0).astype(int) - 6
+    luma = picture[y0:y1, x0:x1].mean(-1)
+    assert luma.min() < 40
+    assert luma.std() > 20
+
+
+def test_gaze_moves_the_irises_and_nothing_else(portrait: Portrait) -> None:
+    left = portrait.draw(performance({"gaze_right": -0.05}))[0].astype(int)
+    right = portrait.draw(performance({"gaze_right": 0.05}))[0].astype(int)
+    changed = np.argwhere(np.abs(left - right).max(-1) > 40)
+    points = portrait.face.landmarks_px
+    for y, x in changed[:: max(1, len(changed) // 200)]:
+        near = np.hypot(points[:, 0] - x, points[:, 1] - y).argmin()
+        assert points[near, 1] < points[4, 1]  # above the tip of the nose: around the eyes
+    assert len(changed) > 50
+
+
+def test_no_iris_outside_of_shut_lids(bruno: Puppet, portrait: Portrait) -> None:
+    without = Portrait(
+        paint_out_irises(bruno.references[0].picture, bruno.references[0].landmarks_px),
+        bruno.references[0].landmarks_px,
+    )
+    shut = performance({"blink_left": 0.27, "blink_right": 0.27})
+    difference = np.abs(portrait.draw(shut)[0].astype(int) - without.draw(shut)[0])
+    assert difference.max() <= 2
+
+
+@pytest.mark.parametrize("turn", [(25, 0, 0), (-25, 10, 0), (0, -15, 20)])
+def test_the_rim_of_the_picture_stays(bruno: Puppet, portrait: Portrait, turn: tuple[float, float, float]) -> None:
+    picture, _ = portrait.draw(performance({}, turn, (0.2, 0.1, 0)))
+    source = bruno.references[0].picture
+    for edge in (np.s_[0], np.s_[-1], np.s_[:, 0], np.s_[:, -1]):
+        assert np.abs(picture[edge].astype(int) - source[edge]).mean() < 3
+
+
+def test_rendering_is_deterministic(portrait: Portrait) -> None:
+    wild = performance({"jaw_open": 0.2, "smile": 0.5}, (12, -6, 4), (0.1, 0, 0), 1.1)
+    assert np.array_equal(portrait.draw(wild)[0], portrait.draw(wild)[0])
+
+
+def test_the_performers_picture_never_gets_through(bruno: Puppet) -> None:
+    """Whatever the camera shows while the performer is lost, the output is the same to the bit."""
+    outputs = []
+    for level in (0, 255):
+        scene = PortraitScene(bruno, 320, 180)
+        frame = Frame(np.full((180, 320, 3), level, np.uint8), 0, 0.0)
+        tracked = Tracked(frame, None, None, performance({"smile": 1.0}, (10, 0, 0)))
+        pictures = [scene(tracked).frame.bgr]
+        for index in range(1, 80):
+            rendered = scene(Tracked(Frame(frame.bgr, index, index / 30), None, None, None))
+            pictures.append(rendered.frame.bgr)
+        assert rendered.state is PuppetState.STILL
+        assert np.array_equal(pictures[-1], scene.draw(Performance.neutral()))
+        outputs.append(np.stack(pictures))
+    assert np.array_equal(outputs[0], outputs[1])
+
+
+def test_answer_carries_index_and_time_of_its_frame(bruno: Puppet) -> None:
+    scene = PortraitScene(bruno, 320, 180)
+    rendered = scene(Tracked(Frame(np.zeros((4, 4, 3), np.uint8), 42, 7.5), None, None, None))
+    assert (rendered.frame.index, rendered.frame.captured_s) == (42, 7.5)
+    assert rendered.frame.bgr.shape == (180, 320, 3)
+
+
+@pytest.mark.parametrize("size", [(1280, 720), (720, 1280), (640, 480), (333, 211)])
+def test_canvas_holds_the_portrait_whole_and_no_edge_shows(bruno: Puppet, size: tuple[int, int]) -> None:
+    canvas = PortraitScene(bruno, *size).draw(Performance.neutral())
+    assert canvas.shape == (size[1], size[0], 3)
+    face = seen(np.ascontiguousarray(canvas))
+    assert face[:, 0].min() > 0
+    assert face[:, 0].max() < size[0]
+
+
+def test_surroundings_continue_the_picture() -> None:
+    picture = np.random.default_rng(0).integers(90, 110, (100, 60, 3), np.uint8)
+    canvas, left, top = surround(picture, 200, 100)
+    assert np.array_equal(canvas[top : top + 100, left : left + 60], picture)
+    assert np.abs(canvas[:, left - 1].astype(int) - picture[:, 0]).max() < 16
+    assert 95 < canvas.mean() < 105
