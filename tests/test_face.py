@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 from conftest import performance
@@ -73,7 +75,7 @@ def test_closed_lips_stay_closed_and_open_ones_open(bruno: Puppet) -> None:
     face = PuppetFace(bruno.references[0].landmarks_px)
     assert lm.lip_gap(face.retarget(Performance.neutral()).landmarks_px) < 0.5
     gaps = [lm.lip_gap(face.retarget(performance({"jaw_open": a})).landmarks_px) for a in (0.05, 0.1, 0.2, 0.3)]
-    assert all(b > a for a, b in zip(gaps, gaps[1:], strict=False))
+    assert all(b > a for a, b in pairwise(gaps))
 
 
 @given(st.dictionaries(st.sampled_from(sorted(reference_face().actions)), st.floats(-0.5, 0.5), max_size=4))
@@ -158,7 +160,7 @@ def test_loss_holds_then_eases_then_stands_still() -> None:
         PuppetState.STILL,
     ]
     yaw = [shown.head.angles_deg[0] for shown, _ in seen]
-    assert all(b <= a + 1e-6 for a, b in zip(yaw, yaw[1:], strict=False))
+    assert all(b <= a + 1e-6 for a, b in pairwise(yaw))
     assert yaw[-1] == pytest.approx(0)
     assert states.index(PuppetState.STILL) / 30 == pytest.approx(HOLD_S + EASE_S, abs=0.1)
 
@@ -177,5 +179,5 @@ def test_return_after_loss_blends_in() -> None:
         motion(None, t / 30)
     yaw = [motion(turned, 3 + t / 30)[0].head.angles_deg[0] for t in range(15)]
     assert yaw[0] < 5
-    assert max(abs(b - a) for a, b in zip(yaw, yaw[1:], strict=False)) < 6
+    assert max(abs(b - a) for a, b in pairwise(yaw)) < 6
     assert yaw[-1] == pytest.approx(20)

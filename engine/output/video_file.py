@@ -21,7 +21,7 @@ from engine.live.frame import Frame
 
 TIME_BASE = Fraction(1, 90_000)
 WAITING = 8  # pictures that may wait for the encoder; later ones are left out and counted
-FRAGMENTED = {"movflags": "frag_keyframe+empty_moov+default_base_moof"}
+FRAGMENTED = {"movflags": "frag_keyframe+empty_moov+default_base_moof", "flush_packets": "1"}
 
 
 class VideoFileSink:
@@ -38,6 +38,7 @@ class VideoFileSink:
         self._last_tick = -1
         self._failure: OutputError | None = None
         try:
+            path.open("ab").close()  # PyAV itself opens it only at the first picture
             self._container = av.open(str(path), "w", format="mp4", options=FRAGMENTED)
         except (OSError, av.FFmpegError) as error:
             raise self._cannot(error) from error

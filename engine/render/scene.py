@@ -8,11 +8,13 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from engine.face import landmarks as lm
 from engine.face.performance import Performance
 from engine.face.safety import PuppetState, SafeMotion
 from engine.live.frame import Frame
 from engine.puppet.format import Puppet, Reference
 from engine.render.canvas import fit_scale, surround
+from engine.render.patch import Region
 from engine.render.portrait import Portrait
 from engine.track.tracker import Tracked
 
@@ -34,22 +36,30 @@ def scaled(reference: Reference, scale: float) -> Reference:
     return Reference(picture, (reference.landmarks_px * np.float32(scale)).astype(np.float32))
 
 
+ROOM = 0.7  # how far around the photograph the head may move things, inter-ocular distances
+
+
 class PortraitScene:
     """Mode `portrait`: the puppet's own picture is the canvas. Use it from one thread."""
 
     def __init__(self, puppet: Puppet, width_px: int, height_px: int, *, keep_expression: bool = False) -> None:
         """`keep_expression` takes the photograph's expression as the neutral one."""
         reference = scaled(puppet.references[0], fit_scale(puppet.references[0].picture, width_px, height_px))
-        picture = np.ascontiguousarray(reference.picture[:height_px, :width_px])
-        self._canvas, self._left, self._top = surround(picture, width_px, height_px)
-        self._portrait = Portrait(picture, reference.landmarks_px, keep_expression=keep_expression)
+        photograph = np.ascontiguousarray(reference.picture[:height_px, :width_px])
+        self._canvas, left, top = surround(photograph, width_px, height_px)
+        self._part = _with_room(reference, left, top, width_px, height_px)
+        corner = np.array([left - self._part.left, top - self._part.top, 0], np.float32)
+        picture = np.ascontiguousarray(self._part.of(self._canvas))
+        self._portrait = Portrait(picture, reference.landmarks_px + corner, keep_expression=keep_expression)
         self._motion = SafeMotion()
 
     def draw(self, performance: Performance) -> NDArray[np.uint8]:
         """A new canvas (height, width, 3) with the puppet doing the performance."""
         picture, _ = self._portrait.draw(performance)
+        if picture.shape == self._canvas.shape:
+            return picture
         canvas = self._canvas.copy()
-        canvas[self._top : self._top + picture.shape[0], self._left : self._left + picture.shape[1]] = picture
+        self._part.of(canvas)[...] = picture
         return canvas
 
     def __call__(self, tracked: Tracked) -> Rendered:
@@ -57,3 +67,12 @@ class PortraitScene:
         frame = tracked.frame
         performance, state = self._motion(tracked.performance, frame.captured_s)
         return Rendered(Frame(self.draw(performance), frame.index, frame.captured_s), state)
+
+
+def _with_room(reference: Reference, left: int, top: int, width_px: int, height_px: int) -> Region:
+    """The part of the canvas that is redrawn: the photograph at `left`, `top`, and what the head may reach beyond it."""
+    height, width = reference.picture.shape[:2]
+    corners = np.array([[left, top], [left + width - 1, top + height - 1]], np.float32)
+    part = Region.around(corners, ROOM * lm.inter_ocular(reference.landmarks_px), width_px, height_px)
+    assert part is not None  # a photograph has more than two pixels
+    return part

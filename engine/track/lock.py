@@ -11,10 +11,8 @@ from engine.face.landmarks import Points
 
 JUMP_FACES = 0.6  # a face that moves further between two frames, in its own sizes, is another one
 JUMP_SIZE = 1.5  # likewise a change of size
-REACH_FACES, REACH_GROWTH = (
-    0.9,
-    0.8,
-)  # how far from where they were last seen somebody counts as the performer; per second
+JUMP_GROWTH = 0.8  # what that grows by for each second between the frames
+REACH_FACES = 0.9  # a face found so near to where the performer was lost is the performer
 GIVE_UP_S = 4.0  # after so long without the performer, whoever is there may take over
 
 
@@ -53,7 +51,7 @@ class PerformerLock:
     def follow(self, place: Place, now_s: float) -> bool:
         """Take a tracked face as the performer's next place; False where it jumped: that is somebody else."""
         before = self._place
-        if before is not None and before.away(place) > JUMP_FACES + REACH_GROWTH * (now_s - self._seen_s):
+        if before is not None and before.away(place) > JUMP_FACES + JUMP_GROWTH * (now_s - self._seen_s):
             return False
         if before is not None and not 1 / JUMP_SIZE < place.size / max(before.size, 1.0) < JUMP_SIZE:
             return False
@@ -69,8 +67,7 @@ class PerformerLock:
             return max(places, key=lambda p: p.size)
         last = self._place
         nearest = min(places, key=last.away)
-        reach = REACH_FACES + REACH_GROWTH * (now_s - self._seen_s)
-        return nearest if last.away(nearest) <= reach and 0.5 < nearest.size / last.size < 2.0 else None
+        return nearest if last.away(nearest) <= REACH_FACES and 0.5 < nearest.size / last.size < 2.0 else None
 
     def take(self, place: Place, now_s: float) -> None:
         """From now on this is the performer."""
