@@ -62,9 +62,14 @@ def _upright(points: lm.Points) -> lm.Points:
 
 
 def mirror_of(points: lm.Points) -> NDArray[np.int64]:
-    """For each point of an upright face the one on its other side."""
+    """For each point of an upright face the one on its other side. The mouth must be open, lest lips be mixed up."""
     flipped = points * np.array([-1, 1, 1])
     return np.linalg.norm(points[None] - flipped[:, None], axis=2).argmin(0)
+
+
+def widest_mouths(clips: list[lm.Points]) -> lm.Points:
+    """The frame of each clip with the widest open mouth."""
+    return np.stack([max(clip, key=lambda face: lm.lip_gap(face) / lm.inter_ocular(face)) for clip in clips])
 
 
 def mirrored(points: lm.Points, partner: NDArray[np.int64]) -> lm.Points:
@@ -82,13 +87,12 @@ def symmetric_actions(actions: lm.Points, partner: NDArray[np.int64]) -> lm.Poin
 
 
 def procrustes_mean(faces: lm.Points) -> lm.Points:
-    """Generalised Procrustes mean of (k, 478, 3) landmarks on the rigid points, symmetric, in the canonical frame."""
+    """Generalised Procrustes mean of (k, 478, 3) landmarks on the rigid points, upright, inter-ocular distance 1."""
     mean = _upright(faces[0] / lm.inter_ocular(faces[0]))
     for _ in range(6):
         shapes = np.stack([fit_similarity(f[lm.RIGID], mean[lm.RIGID]).apply(f) for f in faces])
         mean = _upright(shapes.mean(0) / lm.inter_ocular(shapes.mean(0)))
-    mean = (mean + mirrored(mean, mirror_of(mean))) / 2
-    return (mean / lm.inter_ocular(mean) - HEAD_CENTRE).astype(np.float32)
+    return mean
 
 
 def shapes_of(faces: lm.Points, mean: lm.Points) -> lm.Points:
@@ -157,12 +161,14 @@ def main() -> None:
     for folder in ("stills_london", "stills_canada"):
         table = np.load(train / folder / "landmarks.npz", allow_pickle=False)
         neutral += [p for n, p in zip(table["names"], table["landmarks_px"], strict=True) if "_08" not in str(n)]
-    mean = procrustes_mean(np.stack(neutral).astype(np.float32))
     clips = []
     for path in sorted((train / "clips").glob("*.landmarks.npz")):
         clip = np.load(path, allow_pickle=False)
         clips.append(clip["landmarks_px"][clip["found"]].astype(np.float32))
-    partner = mirror_of(mean)
+    partner = mirror_of(procrustes_mean(widest_mouths(clips)))
+    mean = procrustes_mean(np.stack(neutral).astype(np.float32))
+    mean = (mean + mirrored(mean, partner)) / 2
+    mean = (mean / lm.inter_ocular(mean) - HEAD_CENTRE).astype(np.float32)
     smile = learn_smile(train / "stills_london", mean)
     smile = (smile + mirrored(smile, partner)) / 2
     actions = np.concatenate([symmetric_actions(learn_actions(clips, mean), partner), smile[None]])

@@ -22,7 +22,8 @@ from engine.render.patch import Region, draw_quad, lay_over, polygon_matte
 from kernels.composite.cpu import composite
 
 CAVITY_BGR = np.array([16, 12, 30], np.float32)
-LIT_SKIN = 165.0  # luma of skin for which the shipped layers are exposed
+LIT_SKIN = np.array([140, 158, 190], np.float32)  # BGR of skin in whose light the shipped layers are painted
+LUMA = np.array([0.114, 0.587, 0.299], np.float32)
 LIGHT_LIMITS = (0.35, 1.1)
 LOWER_LIGHT = 0.72  # lower teeth lie in the shade of the upper ones
 JAW_SHARE = 0.85  # lower teeth travel less than the chin: they are nearer to the hinge
@@ -74,9 +75,9 @@ class Mouth:
             )
             for z, drop in ((bank.upper_z, UPPER_DROP), (bank.lower_z, LOWER_DROP))
         )
-        light = float(np.clip(_skin_luma(picture, face.landmarks_px) / LIT_SKIN, *LIGHT_LIMITS))
+        light = _light(picture, face.landmarks_px)
         self._upper, self._lower = _exposed(bank.upper, 0.92 * light), _exposed(bank.lower, LOWER_LIGHT * light)
-        self._cavity = CAVITY_BGR * np.float32(light)
+        self._cavity = CAVITY_BGR * light
         self._own = _own_teeth(picture, face, float(self._upper_corners[0, 2]))
 
     def draw(self, canvas: NDArray[np.uint8], target: Target) -> None:
@@ -109,18 +110,20 @@ def _lip_shadow(matte: NDArray[np.float32], unit_px: float) -> NDArray[np.float3
     return 0.35 + 0.65 * cv2.GaussianBlur(lowered, (0, 0), 0.035 * unit_px)
 
 
-def _skin_luma(picture: NDArray[np.uint8], landmarks_px: lm.Points) -> float:
-    """Median luma of the cheeks and the upper lip."""
+def _light(picture: NDArray[np.uint8], landmarks_px: lm.Points) -> NDArray[np.float32]:
+    """Light on the face, BGR, relative to that in which the shipped layers were painted: its strength from the luma of
+    cheeks and upper lip, its colour from theirs, by half, since skin has a colour of its own."""
     spots = landmarks_px[[50, 280, 205, 425, 164, 187, 411], :2].round().astype(int)
     height, width = picture.shape[:2]
-    values = picture[np.clip(spots[:, 1], 0, height - 1), np.clip(spots[:, 0], 0, width - 1)] @ np.array(
-        [0.114, 0.587, 0.299]
-    )
-    return float(np.median(values))
+    colours = picture[np.clip(spots[:, 1], 0, height - 1), np.clip(spots[:, 0], 0, width - 1)].astype(np.float32)
+    skin = np.median(colours, axis=0) + 1
+    strength = np.clip(skin @ LUMA / (LIT_SKIN @ LUMA), *LIGHT_LIMITS)
+    cast = (skin / (skin @ LUMA)) / (LIT_SKIN / (LIT_SKIN @ LUMA))
+    return (strength * np.clip(cast, 0.6, 1.5) ** 0.5).astype(np.float32)
 
 
-def _exposed(layer: NDArray[np.uint8], light: float) -> NDArray[np.uint8]:
-    """An RGBA layer in that much light."""
+def _exposed(layer: NDArray[np.uint8], light: NDArray[np.float32]) -> NDArray[np.uint8]:
+    """An RGBA layer in that light (3,), BGR."""
     result = layer.copy()
     result[..., :3] = np.clip(layer[..., :3] * light, 0, 255).astype(np.uint8)
     return result
