@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import os
 import sys
 from pathlib import Path
 from typing import Annotated, Any
@@ -19,7 +20,7 @@ app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_
 puppet_app = typer.Typer(no_args_is_help=True, help="Make, check and list puppets.")
 app.add_typer(puppet_app, name="puppet")
 console = Console()
-complaints = Console(stderr=True)
+complaints = Console(stderr=True)  # looks up sys.stderr when it prints
 
 
 def _size(text: str | None) -> tuple[int, int] | None:
@@ -205,8 +206,23 @@ def missing_library(error: ImportError) -> str | None:
     )
 
 
+def hush_libraries() -> None:
+    """Keep what native libraries write to the error stream (MediaPipe, FFmpeg, V4L2) away from the user's terminal.
+
+    Python's own error stream, with tracebacks and complaints, goes on. MIMICAM_NATIVE_LOG=1 shows everything.
+    """
+    if os.environ.get("MIMICAM_NATIVE_LOG"):
+        return
+    sys.stderr.flush()
+    sys.stderr = os.fdopen(os.dup(2), "w", buffering=1)
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, 2)
+    os.close(nowhere)
+
+
 def main() -> None:
     """Entry point: a MimicamError becomes one line and an exit code."""
+    hush_libraries()
     try:
         app()
     except ImportError as error:

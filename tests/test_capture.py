@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from itertools import repeat
 from pathlib import Path
 from typing import Any
@@ -200,6 +203,21 @@ def test_empty_folder_and_broken_picture(tmp_path: Path) -> None:
 def test_unreachable_stream() -> None:
     with pytest.raises(SourceError, match=r"http://127\.0\.0\.1:9/"):
         open_source("http://127.0.0.1:9/", ANY, 30)
+
+
+def test_stream_over_http() -> None:
+    class Quiet(SimpleHTTPRequestHandler):
+        def log_message(self, *_: Any) -> None:
+            pass
+
+    handler = partial(Quiet, directory=str(demo_clip().parent))
+    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        stream = open_source(f"http://127.0.0.1:{server.server_port}/{demo_clip().name}", ANY, 30)
+        frames = [stream.read() for _ in range(5)]
+        stream.close()
+        server.shutdown()
+    assert [f.bgr.shape for f in frames if f is not None] == [(720, 1280, 3)] * 5
 
 
 def test_stream_turns_dark_when_it_ends_and_reconnects(monkeypatch: pytest.MonkeyPatch) -> None:

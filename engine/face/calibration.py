@@ -9,7 +9,7 @@ import numpy as np
 from engine.face import landmarks as lm
 from engine.face.performance import HeadMotion, Performance
 from engine.face.pose import Pose, euler_from_rotation, fit_head, fit_similarity
-from engine.face.proportions import gains
+from engine.face.proportions import expressiveness, gains
 from engine.face.reference import reference_face
 
 WINDOW_S = 2.0
@@ -42,7 +42,7 @@ class Neutral:
 
     def performance(self, pose: Pose, shape: lm.Points) -> Performance:
         """What a face of canonical `shape` (478, 3) at `pose` does, relative to this neutral."""
-        offsets = gains(self.shape, reference_face().mean) * (shape - self.shape)
+        offsets = expressiveness() * gains(self.shape, reference_face().mean) * (shape - self.shape)
         now, rest = euler_from_rotation(pose.rotation), euler_from_rotation(self.pose.rotation)
         head = HeadMotion(
             (now[0] - rest[0], now[1] - rest[1], now[2] - rest[2]),

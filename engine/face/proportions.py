@@ -22,6 +22,11 @@ REGIONS = {
 }
 REACH = 0.10  # how far a region's rule reaches, inter-ocular distances
 RATIO_LIMITS = (0.6, 1.6)
+STIFF = np.array(
+    [1, 2, 4, 5, 6, 168, 197, 195, 8, 9, 10, 109, 338, 67, 297, 103, 332, 54, 284,
+     21, 251, 162, 389, 127, 356, 234, 454, 93, 323], np.int32,
+)  # fmt: skip
+STIFF_REACH = 0.12  # inter-ocular distances
 
 
 def _eye_size(shape: lm.Points, corners: tuple[int, int], pairs: lm.Indices) -> tuple[float, float]:
@@ -45,6 +50,20 @@ def _features(shape: lm.Points) -> NDArray[np.float32]:
         ],
         np.float32,
     )
+
+
+@cache
+def expressiveness() -> NDArray[np.float32]:
+    """(478, 1) in [0, 1]: how far expression can move each point.
+
+    The bridge and tip of the nose and the upper contour don't move with expression; what a tracker sees move there is its
+    own error, which changes with the head's turn and would read as a nod of the puppet.
+    """
+    mean = reference_face().mean
+    away = np.linalg.norm(mean[:, None, :2] - mean[None, STIFF, :2], axis=2).min(1)
+    weights = 1 - np.exp(-((away / STIFF_REACH) ** 2))
+    weights[lm.SKIN_COUNT :] = 1
+    return weights[:, None].astype(np.float32)
 
 
 @cache

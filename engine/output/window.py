@@ -39,7 +39,7 @@ class WindowSink:
         """Show one picture and serve the keyboard."""
         try:
             if not self._open:
-                cv2.namedWindow(TITLE, cv2.WINDOW_NORMAL | cv2.WINDOW_KEEPRATIO)
+                cv2.namedWindow(TITLE, cv2.WINDOW_NORMAL | cv2.WINDOW_KEEPRATIO | cv2.WINDOW_GUI_NORMAL)
                 cv2.resizeWindow(TITLE, frame.bgr.shape[1], frame.bgr.shape[0])
                 self._open = True
             cv2.imshow(TITLE, frame.bgr)

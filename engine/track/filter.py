@@ -9,8 +9,8 @@ from engine.face.pose import Pose, fit_similarity
 from engine.track.one_euro import OneEuro
 
 SHAPE_CUTOFF_HZ, SHAPE_GAIN = 3.0, 30.0  # inter-ocular distances per second: a blink moves at 5
-ROTATION_CUTOFF_HZ, ROTATION_GAIN = 2.0, 12.0  # radians per second
-POSITION_CUTOFF_HZ, POSITION_GAIN = 2.0, 12.0  # inter-ocular distances per second, and log scale
+ROTATION_CUTOFF_HZ, ROTATION_GAIN = 1.0, 10.0  # radians per second
+POSITION_CUTOFF_HZ, POSITION_GAIN = 1.0, 10.0  # inter-ocular distances per second, and log scale
 
 
 class FaceFilter:
