@@ -5,14 +5,14 @@ PYTHON ?= $(shell for p in python3.12 python3.11 python3; do \
 	$$p -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 12))' 2>/dev/null && { echo $$p; break; }; done)
 VENV := .venv
 BIN := $(VENV)/bin
-SCREEN := $(if $(DISPLAY)$(WAYLAND_DISPLAY),--output window)
 PIP := $(BIN)/pip install --quiet --disable-pip-version-check --constraint requirements.lock
 
 .PHONY: demo test lint check bench clean
 
 demo: $(VENV)/run
 	@mkdir -p out
-	$(BIN)/mimicam run --camera demo --puppet bruno --seconds 10 --output file:out/demo.mp4 $(SCREEN) --report out/demo.json
+	$(BIN)/mimicam run --camera demo --puppet bruno --seconds 10 --output file:out/demo.mp4 --report out/demo.json \
+		$$($(BIN)/python -c "from engine.output.window import screen_available as s; print('--output window' * s())")
 	@echo "out/demo.mp4 is the puppet, out/demo.json the report"
 
 test: $(VENV)/dev

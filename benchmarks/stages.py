@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from itertools import islice
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
@@ -25,8 +26,10 @@ from benchmarks.results import default_path, write_result
 from engine.capture.open import demo_clip
 from engine.capture.video_file import VideoFile
 from engine.face.performance import Performance
+from engine.live.meter import Meter
 from engine.machine import describe
-from engine.output.null import NullSink
+from engine.output.stage import OutputStage
+from engine.output.video_file import VideoFileSink
 from engine.puppet.format import load_puppet
 from engine.puppet.shipped import find_puppet
 from engine.render import portrait as portrait_module
@@ -37,17 +40,18 @@ WARM_UP = 20
 
 
 class Stopwatch:
-    """Durations by name, ms."""
+    """Durations of one frame after the other, by name, ms."""
 
     def __init__(self) -> None:
-        self.durations: dict[str, list[float]] = {}
+        self.frames: list[dict[str, float]] = []
 
     @contextmanager
     def __call__(self, name: str) -> Iterator[None]:
-        """Time what happens inside."""
+        """Time what happens inside, for the frame under way."""
         begin_s = time.perf_counter()
         yield
-        self.durations.setdefault(name, []).append((time.perf_counter() - begin_s) * 1e3)
+        frame = self.frames[-1]
+        frame[name] = frame.get(name, 0.0) + (time.perf_counter() - begin_s) * 1e3
 
     def around(self, name: str, function: Callable[..., Any]) -> Callable[..., Any]:
         """The function, timed."""
@@ -60,54 +64,71 @@ class Stopwatch:
 
     def percentiles(self) -> dict[str, dict[str, float]]:
         """p50 and p99 after the warm-up."""
+        frames = self.frames[WARM_UP:] or self.frames
+        names = sorted({name for frame in frames for name in frame})
+        values = {name: [frame.get(name, 0.0) for frame in frames] for name in names}
         return {
-            name: {"p50_ms": float(np.percentile(values, 50)), "p99_ms": float(np.percentile(values, 99))}
-            for name, values in ((n, v[WARM_UP:] or v) for n, v in self.durations.items())
+            name: {"p50_ms": float(np.percentile(v, 50)), "p99_ms": float(np.percentile(v, 99))}
+            for name, v in values.items()
         }
 
 
-def instrument(watch: Stopwatch, tracker: Tracker, scene: PortraitScene) -> None:
-    """Time the parts of track and render from the outside."""
-    tracker._mesh.__class__.__call__ = watch.around("track: landmarks", tracker._mesh.__class__.__call__)  # type: ignore[method-assign]
+@contextmanager
+def instrumented(watch: Stopwatch, tracker: Tracker, scene: PortraitScene) -> Iterator[None]:
+    """Time the parts of track and render from the outside while this lasts."""
     portrait = scene._portrait
-    portrait.face.retarget = watch.around("render: retarget", portrait.face.retarget)  # type: ignore[method-assign]
-    portrait._mouth.draw = watch.around("render: mouth", portrait._mouth.draw)  # type: ignore[method-assign]
-    portrait._irises.draw = watch.around("render: irises", portrait._irises.draw)  # type: ignore[method-assign]
-    for kernel in ("warp_mesh", "sample"):
-        setattr(portrait_module, kernel, watch.around(f"render: {kernel}", getattr(portrait_module, kernel)))
+    places: list[tuple[Any, str, str]] = [
+        (tracker, "find", "track: landmarks"),
+        (portrait.face, "retarget", "render: retarget"),
+        (portrait._mouth, "draw", "render: mouth"),
+        (portrait._irises, "draw", "render: irises"),
+        (portrait_module, "warp_mesh", "render: warp_mesh"),
+        (portrait_module, "sample", "render: sample"),
+    ]
+    originals = [getattr(owner, attribute) for owner, attribute, _ in places]
+    for (owner, attribute, name), original in zip(places, originals, strict=True):
+        setattr(owner, attribute, watch.around(name, original))
+    try:
+        yield
+    finally:
+        for (owner, attribute, _), original in zip(places, originals, strict=True):
+            setattr(owner, attribute, original)
 
 
 def measure(frames: int) -> dict[str, dict[str, float]]:
-    """Percentiles of each stage and part over the demo clip at 1280 x 720."""
-    watch = Stopwatch()
-    video, tracker, sink = VideoFile(demo_clip()), Tracker(), NullSink()
+    """Percentiles of each stage and part over the demo clip at 1280 x 720; the output is a recording."""
+    watch, meter = Stopwatch(), Meter()
+    video, tracker = VideoFile(demo_clip()), Tracker()
     scene = PortraitScene(load_puppet(find_puppet("bruno")), 1280, 720)
     scene.draw(Performance.neutral())
-    instrument(watch, tracker, scene)
-    source = islice(video, frames + WARM_UP)
-    while True:
-        with watch("capture"):
-            frame = next(source, None)
-        if frame is None:
-            break
-        with watch("track"):
-            tracked = tracker(frame)
-        with watch("render"):
-            rendered = scene(tracked)
-        with watch("output"):
-            sink.send(rendered.frame)
-    durations = watch.durations
-    durations["track: pose, filter, performance"] = _rest(durations, "track")
-    durations["render: canvas"] = _rest(durations, "render")
+    with TemporaryDirectory() as folder, instrumented(watch, tracker, scene):
+        output = OutputStage([VideoFileSink(Path(folder) / "out.mp4", 30)], 30)
+        source = islice(video, frames + WARM_UP)
+        while True:
+            watch.frames.append({})
+            with watch("capture"):
+                frame = next(source, None)
+            if frame is None:
+                break
+            with watch("track"):
+                tracked = tracker(frame)
+            with watch("render"):
+                rendered = scene(tracked)
+            with watch("output"):
+                output._hand_over(rendered, None, meter)
+        output._close()
+    watch.frames.pop()
+    tracker.close()
+    video.close()
+    for row in watch.frames:
+        row["track: pose, filter, performance"] = _rest(row, "track")
+        row["render: canvas"] = _rest(row, "render")
     return watch.percentiles()
 
 
-def _rest(durations: dict[str, list[float]], stage: str) -> list[float]:
+def _rest(row: dict[str, float], stage: str) -> float:
     """What of a stage's time its measured parts leave."""
-    parts = [values for name, values in durations.items() if name.startswith(f"{stage}: ")]
-    count = len(durations[stage])
-    whole = [values for values in parts if len(values) == count]
-    return [total - sum(values[i] for values in whole) for i, total in enumerate(durations[stage])]
+    return row[stage] - sum(value for name, value in row.items() if name.startswith(f"{stage}: "))
 
 
 def judge(found: dict[str, dict[str, float]]) -> list[str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import os
 import sys
+import traceback
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -13,25 +14,14 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
-from engine.config import RunConfig, read_config
-from engine.errors import ConfigError, MimicamError
+from engine.config import read_config
+from engine.errors import ConfigError, MimicamError, StageError
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help="Be a puppet, live.")
 puppet_app = typer.Typer(no_args_is_help=True, help="Make, check and list puppets.")
 app.add_typer(puppet_app, name="puppet")
 console = Console()
 complaints = Console(stderr=True)  # looks up sys.stderr when it prints
-
-
-def _size(text: str | None) -> tuple[int, int] | None:
-    if text is None:
-        return None
-    width, _, height = text.lower().partition("x")
-    if not (width.isdigit() and height.isdigit() and 64 <= int(width) <= 7680 and 64 <= int(height) <= 4320):
-        raise ConfigError(
-            wanted="a size such as 1280x720", found=f"'{text}'", advice="Give width x height, 64 to 7680 px."
-        )
-    return int(width), int(height)
 
 
 @app.command()
@@ -55,19 +45,14 @@ def run(
     config: Annotated[Path | None, typer.Option(help="Settings from a TOML file; options win over it.")] = None,
 ) -> None:
     """Drive a puppet live. Ctrl-C ends it, as do Esc and q in the window; n takes a new neutral."""
-    from engine.report import print_report, write_json
     from engine.run import run as run_loop
 
     options: dict[str, Any] = {
         "camera": camera, "puppet": puppet, "mode": mode, "output": tuple(output) if output else None,
-        "size": _size(size), "rate": rate, "camera_size": _size(camera_size), "mirror": mirror, "runtime": runtime,
+        "size": size, "rate": rate, "camera_size": camera_size, "mirror": mirror, "runtime": runtime,
         "neutral": neutral, "seconds": seconds, "report": report,
     }  # fmt: skip
-    settings: RunConfig = read_config(config, {k: v for k, v in options.items() if v is not None})
-    result = run_loop(settings, console)
-    print_report(result, console)
-    if settings.report is not None:
-        write_json(result, settings.report)
+    run_loop(read_config(config, {k: v for k, v in options.items() if v is not None}), console)
 
 
 @app.command()
@@ -82,16 +67,12 @@ def render(
     from engine.offline import render as render_clip
     from engine.puppet.shipped import find_puppet
 
-    if neutral not in ("auto", "first"):
-        raise ConfigError(
-            wanted="'auto' or 'first' for --neutral", found=f"'{neutral}'", advice="Choose one of the two."
-        )
-    size_px = _size(size) or (1280, 720)
+    settings = read_config(None, {"size": size, "neutral": neutral})
     columns = (TextColumn("rendering"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with Progress(*columns, console=console, transient=True) as progress:
         task = progress.add_task("render", total=None)
         done, lost = render_clip(
-            driver, find_puppet(puppet), output, size_px, neutral=neutral,
+            driver, find_puppet(puppet), output, settings.size, neutral=settings.neutral,
             progress=lambda count, total: progress.update(task, completed=count, total=total),
         )  # fmt: skip
     console.print(f"{output}: {done} frames, {lost} of them without a performer")
@@ -112,16 +93,20 @@ def doctor() -> None:
 @puppet_app.command("new")
 def puppet_new(
     photos: Annotated[list[Path], typer.Argument(help="One or more photographs of one person.")],
-    out: Annotated[Path, typer.Option(help="File to write, NAME.puppet.")],
     consent: Annotated[str, typer.Option(help="self, synthetic, public-domain or agreement:FILE.")],
+    out: Annotated[Path | None, typer.Option(help="File to write; by default in your puppet folder.")] = None,
     who: Annotated[str, typer.Option(help="Whose face it is.")] = "",
     scope: Annotated[str, typer.Option(help="What it may be used for.")] = "personal use with mimicam",
 ) -> None:
     """Make a puppet from photographs."""
     from engine.puppet.format import save_puppet
     from engine.puppet.make import make_puppet
+    from engine.puppet.shipped import user_folder
 
     record = _consent(consent, who, scope)
+    if out is None:
+        out = user_folder() / f"{photos[0].stem}.puppet"
+        out.parent.mkdir(parents=True, exist_ok=True)
     puppet = make_puppet(photos, out.stem, record, "photographs: " + ", ".join(p.name for p in photos))
     save_puppet(puppet, out)
     console.print(f"{out}: made from {len(photos)} photograph(s), consent '{record.kind}' of {record.who}")
@@ -213,8 +198,10 @@ def hush_libraries() -> None:
     """
     if os.environ.get("MIMICAM_NATIVE_LOG"):
         return
+    if sys.stderr is None:
+        return
     sys.stderr.flush()
-    sys.stderr = os.fdopen(os.dup(2), "w", buffering=1)
+    sys.stderr = os.fdopen(os.dup(2), "w", buffering=1, errors="backslashreplace")
     nowhere = os.open(os.devnull, os.O_WRONLY)
     os.dup2(nowhere, 2)
     os.close(nowhere)
@@ -233,9 +220,9 @@ def main() -> None:
         sys.exit(1)
     except MimicamError as error:
         complaints.print(f"mimicam: {error}", style="red", soft_wrap=True, markup=False)
+        if isinstance(error, StageError) and error.__cause__ is not None:
+            traceback.print_exception(error.__cause__)
         sys.exit(error.exit_code)
-    except KeyboardInterrupt:
-        sys.exit(130)
 
 
 if __name__ == "__main__":

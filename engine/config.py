@@ -4,13 +4,24 @@ from __future__ import annotations
 
 import tomllib
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from engine.errors import ConfigError
 
-Size = tuple[int, int]
+
+def _parse_size(value: Any) -> Any:
+    """`1280x720` as well as `[1280, 720]`."""
+    if isinstance(value, str):
+        width, _, height = value.lower().partition("x")
+        return (width.strip(), height.strip())
+    return value
+
+
+Width = Annotated[int, Field(ge=64, le=7680)]
+Height = Annotated[int, Field(ge=64, le=4320)]
+Size = Annotated[tuple[Width, Height], BeforeValidator(_parse_size)]
 
 
 class RunConfig(BaseModel):
@@ -47,15 +58,16 @@ def read_config(path: Path | None, given: dict[str, Any]) -> RunConfig:
                 wanted=f"settings in {path}", found=str(error), advice="It must be a TOML file."
             ) from error
     try:
-        return RunConfig.model_validate(table | given)
+        settings = {key.replace("-", "_"): value for key, value in table.items()}
+        return RunConfig.model_validate(settings | given)
     except ValidationError as error:
         first = error.errors()[0]
-        key = ".".join(map(str, first["loc"]))
+        key = str(first["loc"][0])
         if first["type"] == "extra_forbidden":
             known = ", ".join(sorted(RunConfig.model_fields))
             raise ConfigError(
                 wanted="a setting that mimicam knows", found=f"'{key}'", advice=f"Known are: {known}."
             ) from error
         raise ConfigError(
-            wanted=f"a usable value for '{key}'", found=repr(first["input"]), advice=f"{first['msg']}."
+            wanted=f"a usable value for '{key}'", found=repr((settings | given).get(key)), advice=f"{first['msg']}."
         ) from error

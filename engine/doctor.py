@@ -62,8 +62,14 @@ def _processor() -> Finding:
     )
 
 
+def _virtual_devices() -> list[str]:
+    """Video devices that no hardware stands behind."""
+    return [d for d, _ in cameras() if Path(f"/sys/devices/virtual/video4linux/{Path(d).name}").exists()]
+
+
 def _cameras() -> Finding:
-    found = ", ".join(f"{device} ({name})" for device, name in cameras())
+    virtual = _virtual_devices()
+    found = ", ".join(f"{device} ({name})" for device, name in cameras() if device not in virtual)
     if sys.platform != "linux":
         return Finding("cameras", True, "not listed on this system: try --camera 0, 1, ...")
     return Finding("cameras", bool(found), found or "none", "plug one in, or use --camera demo")
@@ -71,7 +77,7 @@ def _cameras() -> Finding:
 
 def _virtual_camera() -> Finding:
     if sys.platform == "linux":
-        devices = [d for d, _ in cameras() if Path(f"/sys/devices/virtual/video4linux/{Path(d).name}").exists()]
+        devices = _virtual_devices()
         return Finding("virtual camera", bool(devices), ", ".join(devices) or "no v4l2loopback device", ADVICE["linux"])
     backend = "obs" if sys.platform in ("win32", "darwin") else "unknown"
     return Finding("virtual camera", True, f"pyvirtualcam with {backend} (not opened)", ADVICE.get(sys.platform, ""))

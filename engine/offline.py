@@ -7,22 +7,22 @@ from itertools import islice
 from pathlib import Path
 
 from engine.capture.video_file import VideoFile
+from engine.errors import ConfigError, SourceError
 from engine.face.calibration import WINDOW_S, Calibration, Neutral, most_relaxed
 from engine.output.video_file import VideoFileSink
 from engine.puppet.format import load_puppet
 from engine.render.scene import PortraitScene
-from engine.track.facemesh import LandmarkTracker
 from engine.track.tracker import Tracker
 
 
-def neutral_of_clip(path: Path, window_s: float = WINDOW_S) -> Neutral | None:
-    """The most relaxed face of a clip's first seconds; None where there is no face in them."""
-    video, mesh = VideoFile(path), LandmarkTracker()
+def neutral_of_clip(path: Path) -> Neutral | None:
+    """The most relaxed face of the performer in a clip's first seconds; None where there is no face in them."""
+    video, tracker = VideoFile(path), Tracker()
     try:
-        first = islice(video, max(1, round(window_s * video.rate_hz)))
-        faces = [landmarks for frame in first if (landmarks := mesh(frame.bgr)) is not None]
+        first = islice(video, max(1, round(WINDOW_S * video.rate_hz)))
+        faces = [found for frame in first if (found := tracker.find(frame)) is not None]
     finally:
-        mesh.close()
+        tracker.close()
         video.close()
     return most_relaxed([Neutral.of(face) for face in faces]) if faces else None
 
@@ -41,6 +41,10 @@ def render(
     `neutral`: `auto` looks through the first seconds before it starts, `first` takes the first face. `progress` is told
     frames done and, where the file says so, frames in all. Raises MimicamError; what was rendered until then is playable.
     """
+    if output.exists() and output.samefile(driver):
+        raise ConfigError(
+            wanted="an output beside the driver", found=f"{output} is the driver", advice="Name another file."
+        )
     scene = PortraitScene(load_puppet(puppet), *size_px)
     video = VideoFile(driver)
     found = neutral_of_clip(driver) if neutral == "auto" else None
@@ -58,4 +62,10 @@ def render(
         sink.close()
         video.close()
         tracker.close()
+    if video.damaged:
+        raise SourceError(
+            wanted=f"all of {driver}",
+            found=f"it is damaged after {done} frames",
+            advice=f"{output} holds what could be read.",
+        )
     return done, lost

@@ -3,25 +3,25 @@
 from __future__ import annotations
 
 import json
-import time
 from pathlib import Path
 from typing import Any
 
 from rich.console import Console
 from rich.table import Table
 
-from engine.errors import OutputError
+from engine.errors import MimicamError, OutputError
 from engine.live.meter import Meter
 from engine.machine import describe
 
+COUNTS = ("captured", "tracked", "rendered", "sent", "repeated", "out_of_order", "left_out")  # left out by a recording
 STATES = ("live", "held", "easing", "still")
 
 
-def run_report(meter: Meter, skipped: int, memory_mb: dict[str, float], setting: dict[str, Any]) -> dict[str, Any]:
+def run_report(
+    meter: Meter, skipped: int, memory_mb: dict[str, float], setting: dict[str, Any], failure: MimicamError | None
+) -> dict[str, Any]:
     """Everything that a run counted. Ages and durations in ms, memory in MB, rates in pictures a second."""
-    frames = {
-        name: meter.counted(name) for name in ("captured", "tracked", "rendered", "sent", "repeated", "out_of_order")
-    }
+    frames = {name: meter.counted(name) for name in COUNTS}
     stages = {
         name: {f"{key}_ms": round(value, 3) for key, value in series.percentiles().items()}
         for name, series in sorted(meter.stages.items())
@@ -29,14 +29,16 @@ def run_report(meter: Meter, skipped: int, memory_mb: dict[str, float], setting:
     first_s = None if meter.first_sent_s is None else round(meter.first_sent_s - meter.started_s, 3)
     return {
         "frames": frames | {"skipped": skipped},
-        "fps": round(meter.rate_hz(time.monotonic()), 3),
+        "fps": round(meter.rate_hz(), 3),
         "age_ms": {key: round(value, 3) for key, value in meter.age.percentiles().items()},
         "stages": stages,
         "puppet_frames": {state: meter.counted(f"puppet_{state}") for state in STATES},
         "first_frame_s": first_s,
+        "camera_reconnected": meter.counted("reconnected"),
         "memory_mb": {key: round(value, 1) for key, value in memory_mb.items()},
         "runtime": "none",
         "kernels": "cpu",
+        "failure": None if failure is None else str(failure),
         "setting": setting,
         "machine": describe(),
     }
@@ -69,7 +71,8 @@ def print_report(report: dict[str, Any], console: Console) -> None:
     share = 100 * frames["skipped"] / max(frames["captured"], 1)
     console.print(
         f"{report['fps']:.2f} pictures a second; {frames['captured']} captured, {frames['sent']} sent, "
-        f"{frames['skipped']} skipped ({share:.1f} %), {frames['repeated']} repeated, {frames['out_of_order']} out of order"
+        f"{frames['skipped']} skipped ({share:.1f} %), {frames['repeated']} repeated, {frames['out_of_order']} out of order, "
+        f"{frames['left_out']} not recorded"
     )
     machine = report["machine"]
     console.print(

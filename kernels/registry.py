@@ -15,6 +15,9 @@ IMPLEMENTATIONS: Final = ("cpu",)  # "cuda" takes its place in front of it
 
 
 def load(kernel: str, implementation: str) -> Callable[..., None]:
-    """The function of one implementation; `reference` is one as well."""
+    """The function of one implementation; `reference` is one as well.
+
+    For tests and benchmarks, which go through all of them; the renderer imports the CPU form by name until there is a choice.
+    """
     function: Callable[..., None] = getattr(import_module(f"kernels.{kernel}.{implementation}"), kernel)
     return function

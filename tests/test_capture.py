@@ -15,6 +15,7 @@ import cv2
 import numpy as np
 import pytest
 
+from engine.capture import stream as stream_module
 from engine.capture import webcam as webcam_module
 from engine.capture.open import demo_clip, open_source
 from engine.capture.pictures import Pictures
@@ -218,35 +219,55 @@ def test_stream_over_http() -> None:
         stream.close()
         server.shutdown()
     assert [f.bgr.shape for f in frames if f is not None] == [(720, 1280, 3)] * 5
+    assert frames[-1] is not None
+    assert frames[0] is not None
+    assert frames[-1].captured_s - frames[0].captured_s > 3.5 / 30  # a finite stream keeps its own pace
 
 
-def test_stream_turns_dark_when_it_ends_and_reconnects(monkeypatch: pytest.MonkeyPatch) -> None:
-    from engine.capture import stream as stream_module
+def test_live_stream_turns_dark_when_it_breaks_and_reconnects(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Connection:
+        duration = None
+
+        def decode(self, video: int) -> Iterator[av.VideoFrame]:
+            for _ in range(3):
+                yield av.VideoFrame.from_ndarray(np.full((16, 16, 3), 99, np.uint8), format="bgr24")
+            raise av.InvalidDataError(1, "the line broke")
+
+        def close(self) -> None:
+            pass
+
+    attempts = iter([Connection(), SourceError(wanted="a", found="b", advice="c"), Connection()])
+
+    def connect(*_: Any) -> Connection:
+        attempt = next(attempts)
+        if isinstance(attempt, SourceError):
+            raise attempt
+        return attempt
 
     clock = {"now": 0.0}
+    monkeypatch.setattr(stream_module, "open_container", connect)
     monkeypatch.setattr(stream_module.time, "monotonic", lambda: clock["now"])
     monkeypatch.setattr(stream_module.time, "sleep", lambda s: clock.update(now=clock["now"] + s))
-    stream = NetworkStream(str(demo_clip()))
+    stream = NetworkStream("rtsp://127.0.0.1/")
     bright = []
     while stream.reconnected == 0:
         frame = stream.read()
         assert frame is not None
         bright.append(bool(frame.bgr.any()))
-    assert bright.index(False) > 200  # the low-delay settings drop a few of the 300
-    assert not any(bright[bright.index(False) : -1])
-    frame = stream.read()
-    assert frame is not None
-    assert frame.bgr.any()
-    stream.close()
-    assert stream.read() is None
+    assert bright[:3] == [True] * 3
+    assert not any(bright[3:])
+    assert 1.0 <= clock["now"] < 3.0  # half a second, then one more
+    again = stream.read()
+    assert again is not None
+    assert again.bgr.any()
 
 
 def test_script_is_followed() -> None:
-    camera = SyntheticCamera("ok*2 dark skip*3 noise", [np.full((6, 6, 3), 200, np.uint8)])
+    camera = SyntheticCamera("ok*2 dark skip*3 silent noise", [np.full((6, 6, 3), 200, np.uint8)])
     frames = []
     while (frame := camera.read()) is not None:
         frames.append((frame.index, int(frame.bgr.mean())))
-    assert [i for i, _ in frames] == [0, 1, 2, 6]
+    assert [i for i, _ in frames] == [0, 1, 2, 7]
     assert [m for _, m in frames[:3]] == [200, 200, 0]
 
 

@@ -13,6 +13,7 @@ from pathlib import Path
 import cv2
 import pytest
 
+from engine.capture.open import demo_clip
 from engine.capture.video_file import VideoFile
 from engine.cli import missing_library
 from engine.config import read_config
@@ -43,7 +44,8 @@ def mimicam(*words: str, folder: Path | None = None) -> subprocess.CompletedProc
         (["run", "--camera", "demo", "--output", "window"], 5, "a screen for the window: none"),
         (["run", "--camera", "demo", "--output", "telepathy"], 2, "an output that mimicam knows"),
         (["run", "--mode", "teleport"], 2, "'portrait'"),
-        (["run", "--size", "huge"], 2, "a size such as 1280x720"),
+        (["run", "--size", "huge"], 2, "a usable value for 'size': 'huge'"),
+        (["run", "--camera", "demo", "--output", "null", "--output", "null"], 2, "each output once"),
         (["puppet", "check", "nobody.puppet"], 4, "there is nothing"),
         (["puppet", "new", "x.jpg", "--out", "x.puppet", "--consent", "stolen"], 2, "a consent record"),
         (["puppet", "new", "x.jpg", "--out", "x.puppet", "--consent", "agreement:none.pdf"], 2, "no such file"),
@@ -123,6 +125,24 @@ def test_render_is_one_frame_for_one_and_the_same_every_time(tmp_path: Path, dem
     assert outputs[0] == outputs[1]
 
 
+def test_render_does_not_write_over_its_driver(tmp_path: Path) -> None:
+    clip = tmp_path / "clip.mp4"
+    clip.write_bytes(demo_clip().read_bytes())
+    result = mimicam("render", "--driver", str(clip), "--puppet", "ada", "--output", str(clip))
+    assert result.returncode == 2
+    assert "is the driver" in result.stderr
+    assert clip.read_bytes() == demo_clip().read_bytes()
+
+
+def test_a_failed_run_still_reports(tmp_path: Path) -> None:
+    report = tmp_path / "report.json"
+    result = mimicam(
+        "run", "--camera", "synthetic:ok*20 fail", "--output", "null", "--size", "320x180", "--report", str(report)
+    )
+    assert result.returncode == 3
+    assert "script's 'fail'" in json.loads(report.read_text())["failure"]
+
+
 def test_puppet_new_check_and_list(tmp_path: Path, bruno: Puppet) -> None:
     photo, out = tmp_path / "me.png", tmp_path / "me.puppet"
     cv2.imwrite(str(photo), bruno.references[0].picture)
@@ -150,6 +170,12 @@ def test_settings_file_and_its_mistakes(tmp_path: Path) -> None:
     assert read_config(path, {}).camera == "demo"
     path.write_text("puppets = 3\n")
     with pytest.raises(ConfigError, match=r"'puppets'\. Known are: camera, .*puppet"):
+        read_config(path, {})
+    path.write_text('camera-size = "640x480"\nsize = [320, 240]\n')
+    assert read_config(path, {}).camera_size == (640, 480)
+    assert read_config(path, {}).size == (320, 240)
+    path.write_text("size = [0, -5]\n")
+    with pytest.raises(ConfigError, match="'size'"):
         read_config(path, {})
     path.write_text("rate = 0\n")
     with pytest.raises(ConfigError, match="'rate'"):

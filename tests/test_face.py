@@ -133,6 +133,7 @@ def test_a_better_neutral_takes_over_smoothly_and_settles() -> None:
             steps.append(float(np.abs(neutral.shape - last).max()))
         last = neutral.shape
     assert calibration.settled
+    assert calibration.update(landmarks_px(), 7.0) is calibration.update(landmarks_px(), 7.1)  # it has arrived
     assert max(steps) < 0.25 * 2 / 30 / HAND_OVER_S * 1.5
     assert lm.lip_gap(last) < 0.02
     assert WINDOW_S < 200 / 30

@@ -7,12 +7,15 @@ from typing import Any
 
 import numpy as np
 import pytest
+from conftest import performance
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from engine.capture.synthetic import SyntheticCamera
 from engine.errors import OutputError, SourceError, StageError
+from engine.face.performance import Performance
 from engine.face.safety import PuppetState
+from engine.live import pipeline as pipeline_module
 from engine.live.frame import Frame
 from engine.live.mailbox import Mailbox
 from engine.live.meter import Meter
@@ -20,7 +23,9 @@ from engine.live.pacer import Pacer
 from engine.live.pipeline import Pipeline
 from engine.output.null import NullSink
 from engine.output.stage import OutputStage
-from engine.render.scene import Rendered
+from engine.puppet.format import Puppet
+from engine.render.scene import PortraitScene, Rendered
+from engine.track.tracker import Tracked
 
 
 @given(st.lists(st.booleans(), max_size=60))
@@ -86,16 +91,23 @@ def test_pacer_keeps_its_timetable_and_never_bursts(delays: list[float]) -> None
         assert round(on_grid) == ticks + pacer.late
 
 
+class Plain:
+    """A render stage that shows the frame itself, and has nothing to show while none comes."""
+
+    def __call__(self, tracked: Frame) -> Rendered:
+        return Rendered(tracked, PuppetState.LIVE)
+
+    def idle(self, now_s: float) -> Rendered | None:
+        return None
+
+
 def run(
     script: str, track: Any = lambda f: f, render: Any = None, sinks: Any = None, rate_hz: float | None = None
 ) -> tuple[Meter, Pipeline]:
-    def as_rendered(frame: Frame) -> Rendered:
-        return Rendered(frame, PuppetState.LIVE)
-
     meter = Meter()
     camera = SyntheticCamera(script, [np.zeros((8, 8, 3), np.uint8)], rate_hz)
     output = OutputStage(sinks if sinks is not None else [NullSink()], 30.0)
-    pipeline = Pipeline(camera, track, render or as_rendered, output, meter)
+    pipeline = Pipeline(camera, track, render or Plain(), output, meter)
     pipeline.run(20.0)
     return meter, pipeline
 
@@ -129,7 +141,14 @@ def test_a_failing_stage_ends_the_run_with_its_cause(stage: str) -> None:
     def fail(item: Any) -> Any:
         raise ZeroDivisionError("on purpose")
 
-    parts: dict[str, Any] = {stage: fail} if stage != "output" else {"sinks": [Broken()]}
+    class BrokenRender(Plain):
+        __call__ = staticmethod(fail)
+
+    parts: dict[str, Any] = {
+        "track": {"track": fail},
+        "render": {"render": BrokenRender()},
+        "output": {"sinks": [Broken()]},
+    }[stage]
     with pytest.raises(StageError, match=rf"stage '{stage}'.*on purpose") as caught:
         run("ok*100000", **parts)
     assert isinstance(caught.value.__cause__, ZeroDivisionError)
@@ -159,19 +178,19 @@ def test_all_sinks_are_closed_when_one_fails() -> None:
 
 def test_silence_is_filled_for_those_who_need_a_steady_rate() -> None:
     """After one frame the source is silent; the virtual camera gets repeats, the recording doesn't."""
-    camera, recording = NullSink(), NullSink()
+    recording = NullSink()
     recording.wants_repeats = False
     inbox: Mailbox[Rendered] = Mailbox()
     meter = Meter()
     enough = threading.Event()
 
-    class Counting(NullSink):
+    class Camera(NullSink):
         def send(self, frame: Frame) -> None:
-            camera.send(frame)
-            if camera.received >= 4:
+            super().send(frame)
+            if self.received >= 4:
                 enough.set()
 
-    stage = OutputStage([Counting(), recording], 240.0)
+    stage = OutputStage([Camera(), recording], 240.0)
     thread = threading.Thread(target=stage, args=(inbox, meter))
     thread.start()
     inbox.put(Rendered(Frame(np.zeros((4, 4, 3), np.uint8), 0, 0.0), PuppetState.LIVE))
@@ -181,3 +200,44 @@ def test_silence_is_filled_for_those_who_need_a_steady_rate() -> None:
     assert meter.counted("sent") == 1
     assert meter.counted("repeated") >= 3
     assert recording.received == 1
+
+
+def test_a_silent_source_lets_the_puppet_come_to_rest(bruno: Puppet) -> None:
+    """The camera's read blocks for longer than hold and ease take: the output shows every step to the still picture."""
+    shown: list[np.ndarray] = []
+    scene = PortraitScene(bruno, 64, 64)
+    smile = performance({"smile": 1.0}, (20, 0, 0))
+
+    class Remember(NullSink):
+        def send(self, frame: Frame) -> None:
+            shown.append(frame.bgr)
+
+    def track(frame: Frame) -> Tracked:
+        return Tracked(frame, None, None, smile)
+
+    meter, _ = run("ok*2 silent*90", track=track, render=scene, sinks=[Remember()])
+    assert meter.counted("sent") <= 2
+    assert np.array_equal(shown[-1], scene.draw(Performance.neutral()))
+    assert len({picture.tobytes() for picture in shown}) >= 4
+
+
+@pytest.mark.parametrize("stuck", ["capture", "output"])
+def test_a_stage_that_hangs_is_named(stuck: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pipeline_module, "JOIN_S", 0.3)
+    release = threading.Event()
+
+    class Hanging(NullSink):
+        def send(self, frame: Frame) -> None:
+            release.wait(60)
+
+    class HangingCamera(SyntheticCamera):
+        def read(self) -> Frame | None:
+            release.wait(60)
+            return None
+
+    sinks = [Hanging() if stuck == "output" else NullSink()]
+    source = HangingCamera("ok", []) if stuck == "capture" else SyntheticCamera("ok*100000", [], 100.0)
+    pipeline = Pipeline(source, lambda f: f, Plain(), OutputStage(sinks, 30.0), Meter())
+    with pytest.raises(StageError, match=rf"{stuck}.* still busy"):
+        pipeline.run(0.2)
+    release.set()

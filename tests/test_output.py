@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import sys
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, ClassVar
@@ -16,9 +18,9 @@ from engine.capture.video_file import VideoFile
 from engine.errors import ConfigError, OutputError
 from engine.live.frame import Frame
 from engine.output.open import open_sinks
-from engine.output.video_file import VideoFileSink
+from engine.output.video_file import WAITING, VideoFileSink
 from engine.output.virtual_camera import VirtualCameraSink
-from engine.output.window import WindowSink
+from engine.output.window import WindowSink, screen_available
 
 
 def frame(index: int, time_s: float, size: tuple[int, int] = (64, 96)) -> Frame:
@@ -76,6 +78,41 @@ def test_full_disk_ends_the_recording_with_a_reason() -> None:
         sink.close()
 
 
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="/dev/full is a Linux device")
+def test_disk_that_is_full_only_at_the_end() -> None:
+    """So few pictures that nothing is written before the recording is finished."""
+    sink = VideoFileSink(Path("/dev/full"), 30, wait=True)
+    for index in range(3):
+        sink.send(frame(index, index / 30))
+    with pytest.raises(OutputError, match="to write the recording /dev/full"):
+        sink.close()
+
+
+def test_encoder_that_is_missing_is_an_error_and_blocks_nobody(
+    recording: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def no_such_encoder(*_: Any) -> None:
+        raise ValueError("unknown codec 'libx264'")
+
+    monkeypatch.setattr(VideoFileSink, "_add_stream", no_such_encoder)
+    sink = VideoFileSink(recording, 30, wait=True)
+    with pytest.raises(OutputError, match="unknown codec"):
+        for index in range(100):
+            sink.send(frame(index, index / 30))
+        sink.close()
+
+
+def test_what_a_recording_leaves_out_is_counted(recording: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    go_on = threading.Event()
+    monkeypatch.setattr(VideoFileSink, "_encode", lambda *_: go_on.wait(60))
+    sink = VideoFileSink(recording, 30)
+    for index in range(20):
+        sink.send(frame(index, index / 30))
+    assert sink.left_out >= 20 - WAITING - 1
+    go_on.set()
+    sink.close()
+
+
 class FakeCamera:
     """A double for pyvirtualcam's back end."""
 
@@ -110,7 +147,7 @@ def fake_camera() -> Iterator[type[FakeCamera]]:
 
 def test_virtual_camera_gets_pictures_and_opens_again(fake_camera: type[FakeCamera]) -> None:
     for _ in range(2):
-        sink = VirtualCameraSink(30, backend="fake")
+        sink = VirtualCameraSink((96, 64), 30, backend="fake")
         sink.send(frame(1, 0.0))
         sink.send(frame(2, 0.1))
         assert (fake_camera.opened[-1]["width"], fake_camera.opened[-1]["height"]) == (96, 64)
@@ -120,16 +157,15 @@ def test_virtual_camera_gets_pictures_and_opens_again(fake_camera: type[FakeCame
 
 
 def test_missing_virtual_camera_says_how_to_get_one(fake_camera: type[FakeCamera]) -> None:
-    sink = VirtualCameraSink(30, device="/dev/none", backend="fake")
     with pytest.raises(OutputError, match=r"virtual camera /dev/none at 96 x 64: .*'/dev/none' does not exist\. \w+"):
-        sink.send(frame(0, 0.0))
+        VirtualCameraSink((96, 64), 30, device="/dev/none", backend="fake")
 
 
 def test_no_screen(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("engine.output.window.sys.platform", "linux")
     monkeypatch.delenv("DISPLAY", raising=False)
     monkeypatch.delenv("WAYLAND_DISPLAY", raising=False)
-    with pytest.raises(OutputError, match="a screen for the window: none"):
+    with pytest.raises(OutputError, match="a screen for the window: none, or it does not answer"):
         WindowSink({})
 
 
@@ -140,6 +176,19 @@ def test_unknown_output_lists_the_known(spec: str) -> None:
 
 
 def test_sinks_before_a_bad_one_are_closed(recording: Path) -> None:
+    before = set(threading.enumerate())
     with pytest.raises(ConfigError):
         open_sinks([f"file:{recording}", "telepathy"], (64, 64), 30, {})
-    assert recording.exists()
+    assert not {thread for thread in threading.enumerate() if thread.name == "record"} - before
+
+
+def test_the_same_output_twice(recording: Path) -> None:
+    with pytest.raises(ConfigError, match="twice"):
+        open_sinks([f"file:{recording}", "null", f"file:{recording}"], (64, 64), 30, {})
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="screens are asked for through DISPLAY on Linux")
+def test_a_screen_that_does_not_answer_is_no_screen(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DISPLAY", ":7654")
+    monkeypatch.delenv("WAYLAND_DISPLAY", raising=False)
+    assert not screen_available()

@@ -42,7 +42,9 @@ def test_who_may_import_whom(package: str) -> None:
 def test_live_knows_nothing_of_faces() -> None:
     for path in (ROOT / "engine" / "live").glob("*.py"):
         text = path.read_text(encoding="utf-8")
-        assert not any(f"engine.{room}" in text for room in ("face", "track", "render", "puppet")), path
+        assert not any(
+            f"engine.{room}" in text for room in ("face", "track", "render", "puppet", "capture", "output")
+        ), path
 
 
 def test_no_other_distribution_owns_our_names() -> None:

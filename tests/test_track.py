@@ -90,6 +90,29 @@ def test_a_jump_is_somebody_else(dx: float, dy: float, zoom: float) -> None:
     assert followed == (near or np.hypot(dx, dy) < (0.6 + 0.8 / 30) * 200) & (1 / 1.5 < zoom < 1.5)
 
 
+def test_who_takes_over_is_calibrated_anew(demo_frames: list[Picture], ada: Puppet) -> None:
+    tracker = Tracker()
+    empty = np.full_like(demo_frames[0], 90)
+    bystander = with_bystander(empty, face_of(ada, 300), 10)
+    for index in range(20):
+        tracker(Frame(demo_frames[0], index, index / 5))
+    assert tracker.calibration.settled
+    tracker(Frame(bystander, 20, 20 / 5 + GIVE_UP_S + 1))
+    assert not tracker.calibration.settled
+    tracker.close()
+
+
+def test_one_euro_forgets() -> None:
+    one_euro = OneEuro(1.0, 5.0)
+    for index in range(5):
+        one_euro(np.full((1, 1), 10.0 * index, np.float32), index / 30)
+    one_euro.reset()
+    fresh = OneEuro(1.0, 5.0)
+    for index in range(5):
+        value = np.array([[0.1 * index]], np.float32)
+        assert one_euro(value, 1 + index / 30) == pytest.approx(fresh(value, 1 + index / 30))
+
+
 def test_one_euro_follows_a_step_and_calms_noise() -> None:
     random = np.random.default_rng(0)
     still = OneEuro(2.0, 30.0)

@@ -12,6 +12,8 @@ from engine.capture.video_file import PacedVideo
 from engine.capture.webcam import Webcam, WebcamFormat
 from engine.live.pipeline import Source
 
+VIDEO_SUFFIXES = (".mp4", ".mov", ".mkv", ".webm", ".avi", ".m4v", ".mpg", ".ts", ".y4m", ".mjpeg")
+
 
 def demo_clip() -> Path:
     """The shipped demo performance."""
@@ -30,9 +32,8 @@ def open_source(spec: str, wanted: WebcamFormat, rate_hz: float) -> Source:
     if "://" in spec:
         return NetworkStream(spec)
     path = Path(spec)
-    if not spec.startswith("/dev/"):
-        if path.is_dir() or path.suffix.lower() in SUFFIXES:
-            return Pictures(path, rate_hz)
-        if path.is_file() or path.suffix:
-            return PacedVideo(path)
-    return Webcam(spec, wanted)
+    if spec.startswith("/dev/") or not (path.exists() or path.suffix.lower() in (*SUFFIXES, *VIDEO_SUFFIXES)):
+        return Webcam(spec, wanted)
+    if path.is_dir() or path.suffix.lower() in SUFFIXES:
+        return Pictures(path, rate_hz)
+    return PacedVideo(path)

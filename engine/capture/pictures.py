@@ -40,6 +40,7 @@ class Pictures:
         self._pacer = Pacer(rate_hz)
         self._index = -1
         self._closed = False
+        self.reconnected = 0
 
     def read(self) -> Frame | None:
         """The next picture, when it is due; None at the end."""

@@ -1,4 +1,4 @@
-"""A network stream (RTSP, HTTP, ...) through PyAV: the newest frame, reconnecting with growing pauses."""
+"""A network stream (RTSP, HTTP, ...) through PyAV: live ones as they come, reconnecting; finite ones at their own pace, once."""
 
 from __future__ import annotations
 
@@ -8,68 +8,70 @@ import av
 import numpy as np
 from numpy.typing import NDArray
 
+from engine.capture.back_off import DARK_PERIOD_S, BackOff
 from engine.capture.video_file import open_container
 from engine.errors import SourceError
 from engine.live.frame import Frame
 
 LOW_DELAY = {"fflags": "nobuffer", "flags": "low_delay", "rtsp_transport": "tcp", "analyzeduration": "500000"}
-BACK_OFF_S = (0.5, 1.0, 2.0, 4.0)
-DARK_PERIOD_S = 0.1
 
 
 class NetworkStream:
-    """Frames of a stream as they come; black ones while it is away."""
+    """Frames of a stream; black ones while a live one is away."""
 
     def __init__(self, address: str) -> None:
         """Connect. SourceError when nothing answers."""
         self._address = address
         self._index = -1
         self._size = (480, 640)
-        self._closed = False
-        self._failures = 0
-        self._try_again_s = 0.0
+        self._away: BackOff | None = None
         self.reconnected = 0
         self._connect()
+        self._finite = self._container.duration is not None
+        self._began_s = time.monotonic()
 
     def _connect(self) -> None:
         self._container = open_container(self._address, LOW_DELAY)
         self._pictures = self._container.decode(video=0)
-        self._away = False
 
     def read(self) -> Frame | None:
-        """The next frame; None after `close`."""
-        if self._closed:
-            return None
-        bgr = None if self._away else self._decode()
+        """The next frame; None at the end of a finite stream."""
+        bgr = self._decode() if self._away is None else None
         if bgr is None:
-            self._retry()
-            bgr = np.zeros((*self._size, 3), np.uint8)
-            time.sleep(DARK_PERIOD_S)
+            if self._finite:
+                return None
+            bgr = self._black()
         self._size = (bgr.shape[0], bgr.shape[1])
         self._index += 1
         return Frame(bgr, self._index, time.monotonic())
 
     def _decode(self) -> NDArray[np.uint8] | None:
+        """The next picture; None where the stream ended or broke."""
         try:
             picture = next(self._pictures, None)
         except (av.FFmpegError, OSError):
             picture = None
         if picture is None:
-            self._away, self._failures, self._try_again_s = True, 0, time.monotonic() + BACK_OFF_S[0]
-            self._container.close()
             return None
+        if self._finite and picture.time is not None:
+            time.sleep(max(0.0, self._began_s + picture.time - time.monotonic()))
         return np.ascontiguousarray(picture.to_ndarray(format="bgr24"))
 
-    def _retry(self) -> None:
-        if time.monotonic() < self._try_again_s:
-            return
-        try:
-            self._connect()
-            self.reconnected += 1
-        except SourceError:
-            self._failures += 1
-            self._try_again_s = time.monotonic() + BACK_OFF_S[min(self._failures, len(BACK_OFF_S) - 1)]
+    def _black(self) -> NDArray[np.uint8]:
+        now_s, away = time.monotonic(), self._away
+        if away is None:
+            self._away = BackOff(now_s)
+            self._container.close()
+        elif away.due(now_s):
+            try:
+                self._connect()
+                self._away = None
+                self.reconnected += 1
+            except SourceError:
+                away.failed(time.monotonic())
+        time.sleep(DARK_PERIOD_S)
+        return np.zeros((*self._size, 3), np.uint8)
 
     def close(self) -> None:
-        """Disconnect after the read under way."""
-        self._closed = True
+        """Disconnect."""
+        self._container.close()

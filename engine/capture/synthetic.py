@@ -1,9 +1,9 @@
-"""A camera that does what is written: frames, darkness, noise, silence, disappearance, a crash. For tests and benchmarks.
+"""A camera that does what is written, for tests and benchmarks.
 
-The script is words `STATE*FRAMES`, e.g. `ok*30 dark*10 gone*5 ok*30 fail`:
+The script is words `STATE*FRAMES`, e.g. `ok*30 dark*10 silent*30 ok*30 fail`:
 
     ok      the given pictures, over and over          dark    black
-    noise   random pixels                              gone    no frame, as if unplugged: black, as a real source gives
+    noise   random pixels                              silent  the read blocks for so many frames' time
     skip    the frame counter goes on without a frame  fail    the read raises a SourceError
 """
 
@@ -19,7 +19,8 @@ from engine.errors import ConfigError, SourceError
 from engine.live.frame import Frame
 from engine.live.pacer import Pacer
 
-STATES = ("ok", "dark", "noise", "gone", "skip", "fail")
+STATES = ("ok", "dark", "noise", "silent", "skip", "fail")
+SILENT_PERIOD_S = 1 / 30  # of a camera without a rate
 
 
 def parse_script(script: str) -> list[tuple[str, int]]:
@@ -48,6 +49,7 @@ class SyntheticCamera:
         self._random = np.random.default_rng(0)
         self._index = -1
         self._closed = False
+        self.reconnected = 0
 
     def read(self) -> Frame | None:
         """What the script says next; None at its end."""
@@ -57,7 +59,9 @@ class SyntheticCamera:
             self._index += 1
             if self._pacer is not None:
                 self._pacer.wait()
-            if state == "skip":
+            if state == "silent":
+                time.sleep(0.0 if self._pacer is not None else SILENT_PERIOD_S)
+            if state in ("skip", "silent"):
                 continue
             if state == "fail":
                 raise SourceError(wanted="the next frame", found="the script's 'fail'", advice="Change the script.")

@@ -44,6 +44,7 @@ class VideoFile:
         self._container = open_container(str(path))
         stream = self._container.streams.video[0]
         stream.thread_type = "SLICE"  # frame threads would hold several frames back
+        self.damaged = False  # decoding stopped before the end
         self.rate_hz = float(stream.average_rate or stream.guessed_rate or 30)
         self.frames = stream.frames or None
 
@@ -58,6 +59,7 @@ class VideoFile:
                 yield Frame(np.ascontiguousarray(picture.to_ndarray(format="bgr24")), index, at_s - first_s)
                 index += 1
         except av.FFmpegError as error:
+            self.damaged = True
             if index == 0:
                 raise SourceError(
                     wanted=f"pictures from {self._path}",
@@ -80,18 +82,18 @@ class PacedVideo:
     def __init__(self, path: Path, *, loop: bool = False) -> None:
         """Open it; SourceError as for `VideoFile`."""
         self._path, self._loop = path, loop
+        self.reconnected = 0
         self._video = VideoFile(path)
         self._frames = iter(self._video)
         self._index = -1
         self._began_s: float | None = None
         self._shift_s = 0.0
         self._last_s = 0.0
-        self._closed = False
 
     def read(self) -> Frame | None:
         """The next frame, when it is due; None at the end."""
         frame = self._next()
-        if frame is None or self._closed:
+        if frame is None:
             return None
         self._last_s = self._shift_s + frame.captured_s
         now_s = time.monotonic()
@@ -112,4 +114,4 @@ class PacedVideo:
 
     def close(self) -> None:
         """Free the file."""
-        self._closed = True
+        self._video.close()

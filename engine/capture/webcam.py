@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,12 +14,11 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from engine.capture.back_off import DARK_PERIOD_S, BackOff
 from engine.errors import SourceError
 from engine.live.frame import Frame
 
 SYSFS = Path("/sys/class/video4linux")
-BACK_OFF_S = (0.5, 1.0, 2.0, 4.0)  # pauses between attempts to open a camera that went away; the last one repeats
-DARK_PERIOD_S = 0.1  # while it is away, black frames keep the loop going, so that the puppet comes to rest
 RATE_TOLERANCE = 0.9
 
 
@@ -74,20 +73,19 @@ class Webcam:
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         """Open it. SourceError when there is none, another program has it, or it refuses the format."""
-        self._camera, self._wanted, self._opener, self._sleep = resolve(spec), wanted, opener, sleep
+        self._spec, self._wanted, self._opener, self._sleep = spec, wanted, opener, sleep
         self._index = -1
         self._closed = False
         self.reconnected = 0
         self._capture: Any = self._open()
         self._size = (480, 640)
-        self._away: Iterator[float] | None = None
-        self._try_again_s = 0.0
+        self._away: BackOff | None = None
 
     def read(self) -> Frame | None:
         """The next frame; black while the camera is away; None after `close`."""
         while not self._closed:
             if self._away is not None:
-                return self._frame(self._black_while_away())
+                return self._frame(self._black_while(self._away))
             ok, bgr = self._capture.read()
             if ok and bgr is not None:
                 self._size = bgr.shape[:2]
@@ -108,21 +106,21 @@ class Webcam:
     def _went_away(self) -> None:
         self._capture.release()
         self._capture = None
-        self._away = iter(BACK_OFF_S)
-        self._try_again_s = time.monotonic() + next(self._away)
+        self._away = BackOff(time.monotonic())
 
-    def _black_while_away(self) -> NDArray[np.uint8]:
-        if time.monotonic() >= self._try_again_s:
+    def _black_while(self, away: BackOff) -> NDArray[np.uint8]:
+        if away.due(time.monotonic()):
             try:
                 self._capture = self._open()
                 self._away = None
                 self.reconnected += 1
             except SourceError:
-                self._try_again_s = time.monotonic() + next(self._away or iter(()), BACK_OFF_S[-1])
+                away.failed(time.monotonic())
         self._sleep(DARK_PERIOD_S)
         return np.zeros((*self._size, 3), np.uint8)
 
     def _open(self) -> Any:
+        self._camera = resolve(self._spec)  # each time: a camera may come back under another path
         capture = self._opener(self._camera)
         if not capture.isOpened():
             capture.release()

@@ -14,6 +14,7 @@ from engine.face.reference import reference_face
 
 WINDOW_S = 2.0
 RELAXED_SHARE = 0.2  # of the window's frames make the neutral
+ARRIVAL = 8  # time constants after which the hand-over is over
 HAND_OVER_S = 0.4  # time constant with which a better neutral takes over
 
 
@@ -65,13 +66,19 @@ class Calibration:
         self._aim = fixed
         self._samples: list[Neutral] = []
         self._started_s: float | None = None
-        self._updated_s = 0.0
+        self._updated_s = self._settled_s = 0.0
+        self._fixed = fixed is not None
         self._again = False
         self.settled = fixed is not None
 
     def recapture(self) -> None:
         """Search again from the next face on, handing over smoothly. May be called from any thread."""
         self._again = True
+
+    def performer_changed(self) -> None:
+        """Somebody else may perform now: search again, unless the neutral was given."""
+        if not self._fixed:
+            self.recapture()
 
     def update(self, landmarks_px: lm.Points, now_s: float) -> Neutral:
         """Learn from a face seen at `now_s`; returns the neutral to use for it."""
@@ -83,11 +90,13 @@ class Calibration:
             self._samples.append(Neutral.of(landmarks_px))
             self._aim = most_relaxed(self._samples)
             self.settled = now_s - self._started_s >= self._window_s
+            self._settled_s = now_s
         if self._current is None or self._aim is None:
             self._current = self._aim = Neutral.of(landmarks_px)
         elif self._current is not self._aim:
             share = 1 - float(np.exp(-max(0.0, now_s - self._updated_s) / HAND_OVER_S))
-            self._current = self._aim if self.settled and share > 0.999 else self._current.towards(self._aim, share)
+            arrived = self.settled and now_s - self._settled_s > ARRIVAL * HAND_OVER_S
+            self._current = self._aim if arrived else self._current.towards(self._aim, share)
         self._updated_s = now_s
         return self._current
 

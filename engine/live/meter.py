@@ -10,6 +10,7 @@ from contextlib import contextmanager
 
 import numpy as np
 
+RATE_WINDOW = 45  # pictures that the status line's rate is taken of
 KEPT = 200_000  # newest values of a series that percentiles are taken of: an hour at 50 Hz
 
 
@@ -51,6 +52,8 @@ class Meter:
         self._guard = threading.Lock()
         self.started_s = time.monotonic()
         self.first_sent_s: float | None = None
+        self._last_sent_s = 0.0
+        self._newest_s: deque[float] = deque(maxlen=RATE_WINDOW)
 
     def count(self, name: str, by: int = 1) -> None:
         """Add to a counter."""
@@ -78,11 +81,20 @@ class Meter:
         """A new picture was handed to the outputs at `now_s`."""
         if self.first_sent_s is None:
             self.first_sent_s = now_s
+        self._last_sent_s = now_s
+        self._newest_s.append(now_s)
         self.count("sent")
         self.age.add((now_s - captured_s) * 1e3)
 
-    def rate_hz(self, now_s: float) -> float:
-        """New pictures a second since the first one."""
-        if self.first_sent_s is None or now_s <= self.first_sent_s:
+    def rate_hz(self) -> float:
+        """New pictures a second, from the first to the last."""
+        if self.first_sent_s is None or self._last_sent_s <= self.first_sent_s:
             return 0.0
-        return (self.counted("sent") - 1) / (now_s - self.first_sent_s)
+        return (self.counted("sent") - 1) / (self._last_sent_s - self.first_sent_s)
+
+    def recent_rate_hz(self, now_s: float) -> float:
+        """New pictures a second over the newest ones; it falls when none come."""
+        newest = list(self._newest_s)
+        if len(newest) < 2:
+            return 0.0
+        return (len(newest) - 1) / max(now_s - newest[0], 1e-3)

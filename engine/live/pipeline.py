@@ -18,18 +18,36 @@ from engine.live.frame import Frame
 from engine.live.mailbox import Mailbox
 from engine.live.meter import Meter
 
-JOIN_S = 5.0  # how long a stage may take to notice that the run is over
+JOIN_S = 5.0  # how long the stages may take to end in order
+SILENCE_S = 0.25  # so long without a frame, and the render stage is asked what to show meanwhile
 
 
 class Source(Protocol):
     """Where frames come from. `read` blocks until the next one is due; None is the end."""
+
+    @property
+    def reconnected(self) -> int:
+        """How often the device went away and came back."""
+        ...
 
     def read(self) -> Frame | None:
         """The next frame, or None at the end."""
         ...
 
     def close(self) -> None:
-        """Free the device; also called from another thread to end a blocking `read`."""
+        """Free the device. Called by the thread that reads."""
+        ...
+
+
+class Render(Protocol):
+    """The render stage: what to show for a tracked frame, and what while none comes."""
+
+    def __call__(self, tracked: Any, /) -> Any:
+        """Answer a tracked frame."""
+        ...
+
+    def idle(self, now_s: float) -> Any | None:
+        """What to show at `now_s` since the source is silent; None when there was no frame yet."""
         ...
 
 
@@ -40,59 +58,66 @@ class Pipeline:
         self,
         source: Source,
         track: Callable[[Frame], Any],
-        render: Callable[[Any], Any],
+        render: Render,
         output: Callable[[Mailbox[Any], Meter], None],
         meter: Meter,
     ) -> None:
         """`output` reads its mailbox until that is done and keeps its own timetable."""
         self.meter = meter
-        self._source = source
+        self._source, self._track, self._render = source, track, render
         self._frames: Mailbox[Frame] = Mailbox()
         self._tracked: Mailbox[Any] = Mailbox()
         self._rendered: Mailbox[Any] = Mailbox()
-        self._failure: BaseException | None = None
+        self._failure: MimicamError | None = None
         self._guard = threading.Lock()
         self._threads = [
-            self._thread("capture", self._capture, self._frames),
-            self._thread(
-                "track", lambda: self._work("track", self._frames, track, self._tracked), self._frames, self._tracked
-            ),
-            self._thread(
-                "render",
-                lambda: self._work("render", self._tracked, render, self._rendered),
-                self._tracked,
-                self._rendered,
-            ),
+            self._thread("capture", self._run_capture, self._frames),
+            self._thread("track", self._run_track, self._frames, self._tracked),
+            self._thread("render", self._run_render, self._tracked, self._rendered),
             self._thread("output", lambda: output(self._rendered, meter), self._rendered),
         ]
 
     def run(self, seconds: float | None = None, watch: Callable[[], None] | None = None) -> None:
         """Run until the source ends, `seconds` have passed, Ctrl-C, or a failure, which is raised.
 
-        `watch` is called some times a second from the calling thread.
+        `watch` is called some times a second from the calling thread. StageError also when a stage doesn't end.
         """
         for thread in self._threads:
             thread.start()
-        end_s = None if seconds is None else time.monotonic() + seconds
         try:
-            while self._threads[-1].is_alive():
-                self._threads[-1].join(0.1)
-                if watch is not None:
-                    watch()
-                if end_s is not None and time.monotonic() >= end_s:
-                    self.stop()
+            self._watch_over(seconds, watch)
         except KeyboardInterrupt:
-            self.meter.count("interrupted")
-        finally:
             self.stop()
-            for thread in self._threads:
-                thread.join(JOIN_S)
+        self.stop()
+        deadline_s = time.monotonic() + JOIN_S
+        for thread in self._threads:
+            thread.join(max(0.0, deadline_s - time.monotonic()))
+        self._name_the_stuck()
         if self._failure is not None:
             raise self._failure
 
     def stop(self) -> None:
         """End in order: no new frames; what is on its way still reaches the output."""
         self._frames.close()
+
+    def _watch_over(self, seconds: float | None, watch: Callable[[], None] | None) -> None:
+        """Return when the output has ended, or when it is time to."""
+        end_s = None if seconds is None else time.monotonic() + seconds
+        while self._threads[-1].is_alive():
+            self._threads[-1].join(0.1)
+            if watch is not None:
+                watch()
+            if self._frames.closed or (end_s is not None and time.monotonic() >= end_s):
+                return
+
+    def _name_the_stuck(self) -> None:
+        stuck = [thread.name for thread in self._threads if thread.is_alive()]
+        if stuck and self._failure is None:
+            self._failure = StageError(
+                wanted="all stages to end",
+                found=f"{' and '.join(stuck)} still busy after {JOIN_S:g} s",
+                advice="A camera or an output hangs: unplug it or close the program at its other end.",
+            )
 
     def skipped(self) -> int:
         """Frames that were overwritten in a mailbox because a stage was busy."""
@@ -121,12 +146,12 @@ class Pipeline:
             failure = StageError(
                 wanted=f"stage '{name}' to go on",
                 found=f"{type(error).__name__}: {error}",
-                advice="This is a defect of mimicam: please report it with the lines above.",
+                advice="This is a defect of mimicam: please report it with the lines below.",
             )
             failure.__cause__ = error
             self._failure = failure
 
-    def _capture(self) -> None:
+    def _run_capture(self) -> None:
         try:
             while not self._frames.closed:
                 frame = self._source.read()
@@ -136,10 +161,21 @@ class Pipeline:
         finally:
             self._source.close()
 
-    def _work(self, name: str, inbox: Mailbox[Any], stage: Callable[[Any], Any], outbox: Mailbox[Any]) -> None:
-        while (item := inbox.take()) is not None:
-            with self.meter.timed(name):
-                result = stage(item)
-            self.meter.count(f"{name}ed")
-            if not outbox.put(result):
-                return
+    def _run_track(self) -> None:
+        while (frame := self._frames.take()) is not None:
+            with self.meter.timed("track"):
+                tracked = self._track(frame)
+            self.meter.count("tracked")
+            self._tracked.put(tracked)
+
+    def _run_render(self) -> None:
+        while not self._tracked.done:
+            item = self._tracked.take(SILENCE_S)
+            if item is None:
+                shown = self._render.idle(time.monotonic())
+            else:
+                with self.meter.timed("render"):
+                    shown = self._render(item)
+                self.meter.count("rendered")
+            if shown is not None:
+                self._rendered.put(shown)

@@ -12,6 +12,7 @@ class NullSink:
 
     def __init__(self) -> None:
         self.received = 0
+        self.left_out = 0
 
     def send(self, frame: Frame) -> None:
         """Forget the picture."""

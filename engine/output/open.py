@@ -19,6 +19,9 @@ def open_sinks(
     specs: Sequence[str], size_px: tuple[int, int], rate_hz: float, keys: dict[str, Callable[[], None]]
 ) -> list[Sink]:
     """All sinks, opened; when one can't be, those before it are closed and its error is raised."""
+    doubled = [spec for spec in specs if specs.count(spec) > 1]
+    if doubled:
+        raise ConfigError(wanted="each output once", found=f"'{doubled[0]}' twice", advice="Leave one of them out.")
     sinks: list[Sink] = []
     try:
         for spec in specs:
@@ -39,9 +42,7 @@ def _open_sink(spec: str, size_px: tuple[int, int], rate_hz: float, keys: dict[s
     if kind == "file" and argument:
         return VideoFileSink(Path(argument), rate_hz)
     if kind == "virtual":
-        camera = VirtualCameraSink(rate_hz, argument or None)
-        camera.open(*size_px)
-        return camera
+        return VirtualCameraSink(size_px, rate_hz, argument or None)
     raise ConfigError(
         wanted="an output that mimicam knows", found=f"'{spec}'", advice=f"Use one of: {', '.join(KINDS)}."
     )

@@ -9,6 +9,7 @@ from typing import Protocol
 from engine.live.frame import Frame
 from engine.live.mailbox import Mailbox
 from engine.live.meter import Meter
+from engine.live.pacer import Pacer
 from engine.render.scene import Rendered
 
 PATIENCE_PERIODS = 1.5  # a picture that is later than this is replaced by the last one
@@ -18,6 +19,7 @@ class Sink(Protocol):
     """Where frames go."""
 
     wants_repeats: bool  # a virtual camera must be fed even when nothing new came; a recording must not
+    left_out: int  # pictures that it got and could not use in time
 
     def send(self, frame: Frame) -> None:
         """Hand over one picture."""
@@ -32,26 +34,34 @@ class OutputStage:
     """Feeds all sinks from one thread."""
 
     def __init__(self, sinks: Sequence[Sink], rate_hz: float) -> None:
-        self._sinks = sinks
+        self._sinks, self._rate_hz = sinks, rate_hz
         self._patience_s = PATIENCE_PERIODS / rate_hz
 
     def __call__(self, inbox: Mailbox[Rendered], meter: Meter) -> None:
         """Run until the mailbox is closed and empty."""
         last: Rendered | None = None
+        timetable: Pacer | None = None  # of repeats; None while new pictures come
         try:
             while not inbox.done:
-                rendered = inbox.take(self._patience_s)
-                if rendered is not None:
+                now_s = time.monotonic()
+                rendered = inbox.take(self._patience_s if timetable is None else timetable.remaining_s(now_s))
+                if rendered is not None and (last is None or rendered.frame.index != last.frame.index):
                     self._hand_over(rendered, last, meter)
-                    last = rendered
-                elif last is not None and not inbox.done:
-                    self._repeat(last.frame, meter)
+                    last, timetable = rendered, None
+                    continue
+                last = rendered or last
+                if rendered is None and last is not None and not inbox.done:
+                    timetable = timetable or Pacer(self._rate_hz)
+                    timetable.remaining_s(time.monotonic())
+                    timetable.tick(time.monotonic())
+                    self._repeat(last, meter)
         finally:
+            meter.count("left_out", sum(sink.left_out for sink in self._sinks))
             self._close()
 
     def _hand_over(self, rendered: Rendered, last: Rendered | None, meter: Meter) -> None:
         frame = rendered.frame
-        if last is not None and frame.index <= last.frame.index:
+        if last is not None and frame.index < last.frame.index:
             meter.count("out_of_order")
         with meter.timed("output"):
             for sink in self._sinks:
@@ -59,11 +69,12 @@ class OutputStage:
         meter.sent(frame.captured_s, time.monotonic())
         meter.count(f"puppet_{rendered.state}")
 
-    def _repeat(self, frame: Frame, meter: Meter) -> None:
+    def _repeat(self, rendered: Rendered, meter: Meter) -> None:
+        """Show the last frame's picture again, or what the render stage shows for it since nothing came."""
         meter.count("repeated")
         for sink in self._sinks:
             if sink.wants_repeats:
-                sink.send(frame)
+                sink.send(rendered.frame)
 
     def _close(self) -> None:
         failures: list[Exception] = []

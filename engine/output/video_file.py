@@ -74,15 +74,17 @@ class VideoFileSink:
         )
 
     def _encode_all(self) -> None:
+        ended = False
         try:
             while (frame := self._queue.get()) is not None:
                 self._encode(frame)
+            ended = True
             if self._stream is not None:
                 self._container.mux(self._stream.encode(None))
             self._container.close()
-        except (OSError, av.FFmpegError) as error:
+        except Exception as error:  # whatever it was, the run must learn of it
             self._failure = self._cannot(error)
-            while self._queue.get() is not None:  # let a waiting sender go on, so that it learns of the failure
+            while not ended and self._queue.get() is not None:  # let a waiting sender go on
                 pass
 
     def _encode(self, frame: Frame) -> None:

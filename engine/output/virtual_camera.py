@@ -21,37 +21,31 @@ ADVICE = {
 
 
 class VirtualCameraSink:
-    """Opened by the first picture, whose size it takes."""
+    """One virtual camera, open from construction to `close`."""
 
     wants_repeats = True
 
-    def __init__(self, rate_hz: float, device: str | None = None, backend: str | None = None) -> None:
-        """`device`: e.g. /dev/video10; None takes the first free one. OutputError where there is none."""
-        self._rate_hz, self._device, self._backend = rate_hz, device, backend
-        self._camera: pyvirtualcam.Camera | None = None
+    def __init__(
+        self, size_px: tuple[int, int], rate_hz: float, device: str | None = None, backend: str | None = None
+    ) -> None:
+        """`size_px`: width and height. `device`: e.g. /dev/video10; None takes the first free one.
 
-    def open(self, width_px: int, height_px: int) -> None:
-        """Open the device for pictures of this size."""
+        OutputError where there is none.
+        """
+        self.left_out = 0
         try:
-            self._camera = pyvirtualcam.Camera(
-                width_px, height_px, self._rate_hz, fmt=PixelFormat.BGR, device=self._device, backend=self._backend
-            )
+            self._camera = pyvirtualcam.Camera(*size_px, rate_hz, fmt=PixelFormat.BGR, device=device, backend=backend)
         except (RuntimeError, OSError, ValueError) as error:
             raise OutputError(
-                wanted=f"the virtual camera {self._device or '(any)'} at {width_px} x {height_px}",
+                wanted=f"the virtual camera {device or '(any)'} at {size_px[0]} x {size_px[1]}",
                 found=" ".join(str(error).split()) or type(error).__name__,
                 advice=ADVICE.get(sys.platform, "See pyvirtualcam's documentation for this system."),
             ) from error
 
     def send(self, frame: Frame) -> None:
-        """Hand over one picture."""
-        if self._camera is None:
-            self.open(frame.bgr.shape[1], frame.bgr.shape[0])
-        assert self._camera is not None
+        """Hand over one picture of the size that was opened."""
         self._camera.send(frame.bgr)
 
     def close(self) -> None:
         """Close the device."""
-        if self._camera is not None:
-            self._camera.close()
-            self._camera = None
+        self._camera.close()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import subprocess
 import sys
 from collections.abc import Callable
 
@@ -15,8 +16,13 @@ TITLE = "mimicam"
 
 
 def screen_available() -> bool:
-    """A window can be opened here."""
-    return sys.platform != "linux" or bool(os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"))
+    """A window can be opened here. Tried in a process of its own: Qt ends the process when the screen does not answer."""
+    if sys.platform != "linux":
+        return True
+    if not (os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")):
+        return False
+    attempt = [sys.executable, "-c", "import cv2; cv2.namedWindow('mimicam'); cv2.destroyAllWindows()"]
+    return subprocess.run(attempt, capture_output=True, timeout=30, check=False).returncode == 0
 
 
 class WindowSink:
@@ -29,11 +35,12 @@ class WindowSink:
         if not screen_available():
             raise OutputError(
                 wanted="a screen for the window",
-                found="none (DISPLAY is not set)",
+                found="none, or it does not answer (DISPLAY, WAYLAND_DISPLAY)",
                 advice="Run it on a desktop, or use another --output.",
             )
         self._keys = keys
         self._open = False
+        self.left_out = 0
 
     def send(self, frame: Frame) -> None:
         """Show one picture and serve the keyboard."""
@@ -48,7 +55,8 @@ class WindowSink:
             raise OutputError(
                 wanted="to show the window", found=str(error).strip(), advice="Use another --output."
             ) from error
-        action = self._keys.get("esc" if key == 27 else chr(key))
+        closed = cv2.getWindowProperty(TITLE, cv2.WND_PROP_VISIBLE) < 1
+        action = self._keys.get("esc" if key == 27 or closed else chr(key))
         if action is not None:
             action()
 

@@ -4,15 +4,19 @@
     reference_0.jpg   a photograph
     reference_0.npy   its landmarks, (478, 3) float32 px
 
-Nothing in it can be executed: TOML, JPEG or PNG, and npy without pickle. Sizes are bounded before anything is unpacked.
+Nothing in it can be executed: TOML, JPEG or PNG, and npy without pickle. Only what the manifest names is read, and
+its size is bounded before it is unpacked.
 """
 
 from __future__ import annotations
 
+import contextlib
 import datetime as dt
 import io
 import tomllib
 import zipfile
+import zlib
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, NoReturn
@@ -29,7 +33,13 @@ from engine.puppet.consent import Consent
 
 FORMAT: Final = 1
 MANIFEST: Final = "puppet.toml"
-LARGEST_MEMBER_BYTES: Final = 64 * 1024 * 1024
+LARGEST_MANIFEST_BYTES: Final = 64 * 1024
+LARGEST_PICTURE_BYTES: Final = 64 * 1024 * 1024
+LARGEST_LANDMARKS_BYTES: Final = 16 * 1024  # 478 x 3 as float64, and a header
+UNREADABLE: Final = (
+    OSError, ValueError, EOFError, MemoryError, NotImplementedError, RuntimeError, zipfile.BadZipFile, zlib.error, cv2.error,
+)  # fmt: skip
+Reader = Callable[[str, int], bytes]  # a member's name and how large it may be, to its content
 LARGEST_SIDE_PX: Final = 8192
 
 
@@ -75,10 +85,10 @@ def load_puppet(path: Path) -> Puppet:
             wanted=f"a puppet at {path}", found="there is nothing", advice="'mimicam puppet list' shows what there is."
         )
     try:
-        members = _folder_members(path) if path.is_dir() else _zip_members(path)
-        manifest = _manifest(path, members)
-        references = tuple(_reference(path, members, entry) for entry in manifest.references)
-    except (OSError, zipfile.BadZipFile, EOFError, zipfile.LargeZipFile, NotImplementedError, RuntimeError) as error:
+        read = _folder_reader(path) if path.is_dir() else _zip_reader(path)
+        manifest = _manifest(path, read(MANIFEST, LARGEST_MANIFEST_BYTES))
+        references = tuple(_reference(path, read, entry) for entry in manifest.references)
+    except UNREADABLE as error:
         _damaged(path, str(error) or type(error).__name__)
     return Puppet(manifest.name, manifest.created, manifest.origin, manifest.consent, references)
 
@@ -122,7 +132,8 @@ def save_puppet(puppet: Puppet, path: Path) -> None:
             advice="Choose a folder that exists and can be written.",
         ) from error
     finally:
-        partial.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            partial.unlink(missing_ok=True)
 
 
 def _add(archive: zipfile.ZipFile, name: str, content: bytes) -> None:
@@ -139,31 +150,40 @@ def _damaged(path: Path, what: str) -> NoReturn:
     )
 
 
-def _folder_members(path: Path) -> dict[str, bytes]:
-    members = {}
-    for file in sorted(path.iterdir()):
-        if file.is_file() and file.stat().st_size <= LARGEST_MEMBER_BYTES:
-            members[file.name] = file.read_bytes()
-    return members
+def _folder_reader(path: Path) -> Reader:
+    """Reads a file of a folder, if it is there and no larger than allowed."""
+
+    def read(name: str, most_bytes: int) -> bytes:
+        member = path / name
+        if not member.is_file():
+            _damaged(path, f"{name} is missing")
+        _refuse_large(path, name, member.stat().st_size, most_bytes)
+        return member.read_bytes()
+
+    return read
 
 
-def _zip_members(path: Path) -> dict[str, bytes]:
-    with zipfile.ZipFile(path) as archive:
-        for info in archive.infolist():
-            if info.file_size > LARGEST_MEMBER_BYTES:
-                _damaged(path, f"{info.filename} would unpack to {info.file_size} bytes")
-        return {info.filename: archive.read(info) for info in archive.infolist()}
+def _zip_reader(path: Path) -> Reader:
+    """Reads a member of a zip, if it is there and unpacks to no more than allowed."""
+
+    def read(name: str, most_bytes: int) -> bytes:
+        with zipfile.ZipFile(path) as archive:
+            if name not in archive.namelist():
+                _damaged(path, f"{name} is missing")
+            _refuse_large(path, name, archive.getinfo(name).file_size, most_bytes)
+            return archive.read(name)
+
+    return read
 
 
-def _member(path: Path, members: dict[str, bytes], name: str) -> bytes:
-    if name not in members:
-        _damaged(path, f"{name} is missing")
-    return members[name]
+def _refuse_large(path: Path, name: str, size_bytes: int, most_bytes: int) -> None:
+    if size_bytes > most_bytes:
+        _damaged(path, f"{name} has {size_bytes} bytes, more than the {most_bytes} that it may have")
 
 
-def _manifest(path: Path, members: dict[str, bytes]) -> _Manifest:
+def _manifest(path: Path, content: bytes) -> _Manifest:
     try:
-        table = tomllib.loads(_member(path, members, MANIFEST).decode())
+        table = tomllib.loads(content.decode())
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         _damaged(path, f"{MANIFEST} is not TOML ({error})")
     version = table.get("format")
@@ -186,14 +206,15 @@ def _manifest(path: Path, members: dict[str, bytes]) -> _Manifest:
         _damaged(path, f"{MANIFEST}: {'.'.join(map(str, first['loc']))}: {first['msg']}")
 
 
-def _reference(path: Path, members: dict[str, bytes], entry: _ReferenceEntry) -> Reference:
-    picture = cv2.imdecode(np.frombuffer(_member(path, members, entry.picture), np.uint8), cv2.IMREAD_COLOR)
+def _reference(path: Path, read: Reader, entry: _ReferenceEntry) -> Reference:
+    content = np.frombuffer(read(entry.picture, LARGEST_PICTURE_BYTES), np.uint8)
+    picture = cv2.imdecode(content, cv2.IMREAD_COLOR) if len(content) else None
     if picture is None or max(picture.shape[:2]) > LARGEST_SIDE_PX:
         _damaged(path, f"{entry.picture} is not a picture of at most {LARGEST_SIDE_PX} px")
     try:
-        landmarks = np.load(io.BytesIO(_member(path, members, entry.landmarks)), allow_pickle=False)
-    except (ValueError, EOFError, OSError) as error:
+        points = np.load(io.BytesIO(read(entry.landmarks, LARGEST_LANDMARKS_BYTES)), allow_pickle=False)
+    except (ValueError, EOFError, MemoryError, OSError) as error:
         _damaged(path, f"{entry.landmarks}: {error}")
-    if not isinstance(landmarks, np.ndarray) or landmarks.shape != (COUNT, 3) or not np.isfinite(landmarks).all():
+    if not isinstance(points, np.ndarray) or points.shape != (COUNT, 3) or not np.isfinite(points).all():
         _damaged(path, f"{entry.landmarks} does not hold {COUNT} landmarks")
-    return Reference(np.asarray(picture, np.uint8), landmarks.astype(np.float32))
+    return Reference(np.asarray(picture, np.uint8), points.astype(np.float32))

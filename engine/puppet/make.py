@@ -9,7 +9,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.errors import PuppetError
+from engine.capture.pictures import read_picture
+from engine.errors import PuppetError, SourceError
 from engine.face import landmarks as lm
 from engine.face.pose import euler_from_rotation, fit_head
 from engine.face.reference import reference_face
@@ -33,12 +34,12 @@ def make_puppet(photos: list[Path], name: str, consent: Consent, origin: str) ->
 
 
 def _read(photo: Path) -> NDArray[np.uint8]:
-    content = np.frombuffer(photo.read_bytes(), np.uint8) if photo.is_file() else np.empty(0, np.uint8)
-    picture = cv2.imdecode(content, cv2.IMREAD_COLOR) if len(content) else None
-    if picture is None:
-        found = "no such file" if not photo.is_file() else "it is empty or not a picture"
-        raise PuppetError(wanted=f"a photograph in {photo}", found=found, advice="Give a JPEG or PNG with one face.")
-    return np.asarray(picture, np.uint8)
+    try:
+        return read_picture(photo)
+    except SourceError as error:
+        raise PuppetError(
+            wanted=f"a photograph in {photo}", found=error.found, advice="Give a JPEG or PNG with one face."
+        ) from error
 
 
 def reference_from_photo(picture: NDArray[np.uint8], label: str) -> Reference:

@@ -17,7 +17,7 @@ def shipped_folder() -> Path:
 
 
 def user_folder() -> Path:
-    """Where `puppet new` puts puppets when it isn't told: MIMICAM_PUPPETS, else ~/.local/share/mimicam/puppets."""
+    """Where `puppet new` puts puppets that it isn't told a place for: MIMICAM_PUPPETS, else ~/.local/share/mimicam/puppets."""
     return Path(os.environ.get("MIMICAM_PUPPETS") or Path.home() / ".local" / "share" / "mimicam" / "puppets")
 
 

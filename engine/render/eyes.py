@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.face import landmarks as lm
-from engine.render.patch import Region, draw_quad, polygon_matte
+from engine.render.patch import Region, draw_quad, lowered, polygon_matte
 from kernels.composite.cpu import composite
 
 EYES = ((lm.EYE_LEFT, lm.IRIS_LEFT), (lm.EYE_RIGHT, lm.IRIS_RIGHT))
@@ -142,7 +142,7 @@ def _draw_iris(
     inset[1:8, 1] += LID_INSET * height
     inset[9:, 1] -= LID_INSET * height
     clip = polygon_matte(inset, region, max(0.5, 0.05 * height))
-    below_lid = np.roll(clip, max(1, round(0.22 * height)), axis=0)
+    below_lid = lowered(clip, max(1, round(0.22 * height)))
     shade = 1 - LID_SHADOW * (1 - cv2.GaussianBlur(below_lid, (0, 0), max(0.6, 0.12 * height)))
     picture = np.clip(disc[..., :3] * shade[..., None] + 0.5, 0, 255).astype(np.uint8)
     composite(canvas, picture, (disc[..., 3] * clip + 0.5).astype(np.uint8), region.left, region.top)

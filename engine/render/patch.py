@@ -53,6 +53,13 @@ def polygon_matte(points_px: NDArray[np.float32], region: Region, softness_px: f
     return soft.astype(np.float32) / np.float32(255)
 
 
+def lowered(matte: NDArray[np.float32], by_px: int) -> NDArray[np.float32]:
+    """The matte moved down, empty above."""
+    result = np.zeros_like(matte)
+    result[by_px:] = matte[: max(0, len(matte) - by_px)]
+    return result
+
+
 def draw_quad(texture: NDArray[np.uint8], corners_px: NDArray[np.float32], region: Region) -> NDArray[np.float32]:
     """(height, width, 4) float32 in [0, 255]: an RGBA `texture` stretched between corners (4, 3), clockwise from the
     upper left; transparent outside."""

@@ -18,6 +18,8 @@ from engine.render.patch import Region
 from engine.render.portrait import Portrait
 from engine.track.tracker import Tracked
 
+ROOM = 0.7  # how far around the photograph the head may move things, inter-ocular distances
+
 
 @dataclass(frozen=True, slots=True)
 class Rendered:
@@ -36,9 +38,6 @@ def scaled(reference: Reference, scale: float) -> Reference:
     return Reference(picture, (reference.landmarks_px * np.float32(scale)).astype(np.float32))
 
 
-ROOM = 0.7  # how far around the photograph the head may move things, inter-ocular distances
-
-
 class PortraitScene:
     """Mode `portrait`: the puppet's own picture is the canvas. Use it from one thread."""
 
@@ -52,6 +51,7 @@ class PortraitScene:
         picture = np.ascontiguousarray(self._part.of(self._canvas))
         self._portrait = Portrait(picture, reference.landmarks_px + corner, keep_expression=keep_expression)
         self._motion = SafeMotion()
+        self._last_index: int | None = None
 
     def draw(self, performance: Performance) -> NDArray[np.uint8]:
         """A new canvas (height, width, 3) with the puppet doing the performance."""
@@ -64,9 +64,16 @@ class PortraitScene:
 
     def __call__(self, tracked: Tracked) -> Rendered:
         """The render stage: the performer's own picture never gets through."""
-        frame = tracked.frame
-        performance, state = self._motion(tracked.performance, frame.captured_s)
-        return Rendered(Frame(self.draw(performance), frame.index, frame.captured_s), state)
+        self._last_index = tracked.frame.index
+        return self._show(tracked.performance, tracked.frame.captured_s)
+
+    def idle(self, now_s: float) -> Rendered | None:
+        """What to show while no frame comes: the puppet comes to rest, as if the performer were lost."""
+        return None if self._last_index is None else self._show(None, now_s)
+
+    def _show(self, performance: Performance | None, now_s: float) -> Rendered:
+        shown, state = self._motion(performance, now_s)
+        return Rendered(Frame(self.draw(shown), self._last_index or 0, now_s), state)
 
 
 def _with_room(reference: Reference, left: int, top: int, width_px: int, height_px: int) -> Region:

@@ -24,9 +24,11 @@ def _rgb(bgr: NDArray[np.uint8]) -> NDArray[np.uint8]:
     return np.asarray(rgb, np.uint8)
 
 
-def _to_px(face: Any, width_px: int, height_px: int) -> Points:
+def _to_px(face: Any, width_px: int, height_px: int) -> Points | None:
+    """Landmarks in pixels; None where the network's answer is not a face (not a number, all in one point)."""
     points = np.array([(p.x, p.y, p.z) for p in face.landmark], np.float32)
-    return points * np.array([width_px, height_px, width_px], np.float32)
+    points = points * np.array([width_px, height_px, width_px], np.float32)
+    return points if np.isfinite(points).all() and np.ptp(points[:, 0]) >= 2 else None
 
 
 class LandmarkTracker:
@@ -49,12 +51,12 @@ class LandmarkTracker:
         self._mesh.close()
 
 
-def find_faces(bgr: NDArray[np.uint8], most: int = 3) -> list[Points]:
-    """Landmarks of all faces in a still, largest first."""
-    with FaceMesh(static_image_mode=True, max_num_faces=most, refine_landmarks=True) as mesh:
+def find_faces(bgr: NDArray[np.uint8]) -> list[Points]:
+    """Landmarks of up to three faces in a still, largest first."""
+    with FaceMesh(static_image_mode=True, max_num_faces=3, refine_landmarks=True) as mesh:
         faces = mesh.process(_rgb(bgr)).multi_face_landmarks or []
     found = [_to_px(face, bgr.shape[1], bgr.shape[0]) for face in faces]
-    return sorted(found, key=lambda p: -float(np.ptp(p[:, 0])))
+    return sorted((points for points in found if points is not None), key=lambda p: -float(np.ptp(p[:, 0])))
 
 
 class FaceDetector:

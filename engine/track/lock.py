@@ -43,10 +43,9 @@ class PerformerLock:
         self._place: Place | None = None
         self._seen_s = 0.0
 
-    @property
-    def is_set(self) -> bool:
-        """Somebody performs or did a moment ago."""
-        return self._place is not None
+    def given_up(self, now_s: float) -> bool:
+        """The performer has been away so long that whoever is there may take over."""
+        return self._place is not None and now_s - self._seen_s > GIVE_UP_S
 
     def follow(self, place: Place, now_s: float) -> bool:
         """Take a tracked face as the performer's next place; False where it jumped: that is somebody else."""
@@ -63,7 +62,7 @@ class PerformerLock:
         places = [Place(*map(float, face)) for face in faces]
         if not places:
             return None
-        if self._place is None or now_s - self._seen_s > GIVE_UP_S:
+        if self._place is None or self.given_up(now_s):
             return max(places, key=lambda p: p.size)
         last = self._place
         nearest = min(places, key=last.away)

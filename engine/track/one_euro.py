@@ -43,3 +43,4 @@ class OneEuro:
     def reset(self) -> None:
         """Start anew at the next value."""
         self._value = None
+        self._speed = np.zeros((1, 1), np.float32)

@@ -45,8 +45,7 @@ class Tracker:
 
     def __call__(self, frame: Frame) -> Tracked:
         """Find the performer in the next frame."""
-        raw = self._follow(frame) if self._following else self._search(frame)
-        self._following = raw is not None
+        raw = self.find(frame)
         if raw is None:
             self._filter.reset()
             return Tracked(frame, None, None, None)
@@ -54,6 +53,18 @@ class Tracker:
         pose = fit_head(neutral.shape, raw)
         pose, shape = self._filter(pose, pose.invert(raw), frame.captured_s)
         return Tracked(frame, pose.apply(shape), pose, neutral.performance(pose, shape))
+
+    def find(self, frame: Frame) -> Points | None:
+        """The performer's landmarks (478, 3) px as the network sees them, None where the performer is lost."""
+        found = self._follow(frame) if self._following else self._search(frame)
+        self._following = found is not None
+        return found
+
+    def warm_up(self, bgr: NDArray[np.uint8]) -> None:
+        """Run the networks once, so that the first frame doesn't wait for them; nothing is learnt from the picture."""
+        self._detector(bgr)
+        self._mesh(bgr)
+        self._mesh.forget()
 
     def close(self) -> None:
         """Free the networks."""
@@ -74,6 +85,8 @@ class Tracker:
         self._mesh.forget()
         found = self._mesh(_only(frame.bgr, performer))
         if found is not None:
+            if self._lock.given_up(frame.captured_s):
+                self.calibration.performer_changed()
             self._lock.take(Place.of(found), frame.captured_s)
         return found
 
