@@ -96,6 +96,23 @@ def test_sample_equals_reference(implementation: str, seed: int, channels: int) 
 
 
 @implementations
+def test_large_pictures_equal_the_reference_too(implementation: str) -> None:
+    """Large enough for several threads."""
+    random = np.random.default_rng(5)
+    points, triangles = grid(9, 9, 299, 299)
+    target = np.column_stack([points + random.normal(0, 6, points.shape), random.uniform(-1, 1, len(points))]).astype(
+        np.float32
+    )
+    expected, found = (warp(name, target, points, triangles, 300, 300) for name in ("reference", implementation))
+    assert (np.abs(expected[0] - found[0]) > 1e-2).any(-1).mean() <= 0.0005  # as above
+    source = random.integers(0, 256, (300, 300, 3), np.uint8)
+    pictures = [np.empty_like(source) for _ in range(2)]
+    for name, out in zip(("reference", implementation), pictures, strict=True):
+        load("sample", name)(source, expected[0], out)
+    assert np.array_equal(*pictures)
+
+
+@implementations
 def test_sample_at_whole_positions_is_the_source(implementation: str) -> None:
     source = np.random.default_rng(1).integers(0, 256, (17, 23, 3), np.uint8)
     backward = np.stack(np.meshgrid(np.arange(23), np.arange(17)), -1).astype(np.float32)

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 ROWS_PER_BAND = 24
+PARALLEL_FROM_PX = 65_536  # under that, waiting for a second thread costs more than it saves
 SMALLEST_AREA_PX2 = 1e-6
 
 
@@ -83,4 +84,7 @@ def warp_mesh(
     depth: NDArray[np.float32],
 ) -> None:
     """See the package."""
-    _warp_mesh(target_px, source_px, triangles, backward, depth)
+    if depth.size < PARALLEL_FROM_PX:
+        _fill_band(target_px, source_px, triangles, backward, depth, 0, depth.shape[0])
+    else:
+        _warp_mesh(target_px, source_px, triangles, backward, depth)
