@@ -8,7 +8,7 @@ from pathlib import Path
 
 from engine.capture.video_file import VideoFile
 from engine.errors import ConfigError, SourceError
-from engine.face.calibration import WINDOW_S, Calibration, Neutral, most_relaxed
+from engine.face.calibration import WINDOW_S, Calibration, Candidate, Neutral, most_relaxed
 from engine.output.video_file import VideoFileSink
 from engine.puppet.format import load_puppet
 from engine.render.scene import PortraitScene
@@ -24,7 +24,7 @@ def neutral_of_clip(path: Path) -> Neutral | None:
     finally:
         tracker.close()
         video.close()
-    return most_relaxed([Neutral.of(face) for face in faces]) if faces else None
+    return most_relaxed([Candidate.of(face) for face in faces]) if faces else None
 
 
 def render(

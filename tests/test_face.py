@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from engine.face import landmarks as lm
-from engine.face.calibration import HAND_OVER_S, WINDOW_S, Calibration, Neutral, most_relaxed
+from engine.face.calibration import HAND_OVER_S, WINDOW_S, Calibration, Candidate, Neutral, most_relaxed
 from engine.face.performance import Performance
 from engine.face.pose import Pose, euler_from_rotation, fit_head, fit_similarity, rotation_from_euler
 from engine.face.proportions import gains
@@ -118,7 +118,7 @@ def test_the_first_face_is_neutral_at_once() -> None:
 def test_neutral_is_the_relaxed_frontal_face() -> None:
     restless = [landmarks_px({"jaw_open": 0.2}, (15, 5, 0)) for _ in range(30)]
     relaxed = [landmarks_px() for _ in range(8)]
-    neutral = most_relaxed([Neutral.of(x) for x in [*restless, *relaxed]])
+    neutral = most_relaxed([Candidate.of(x) for x in [*restless, *relaxed]])
     assert lm.lip_gap(neutral.shape) < 0.01
     assert np.abs(euler_from_rotation(neutral.pose.rotation)).max() < 1.0
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from engine.face import landmarks as lm
 from engine.face.performance import HeadMotion, Performance
@@ -53,6 +54,30 @@ class Neutral:
         return Performance(head, offsets.astype(np.float32))
 
 
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A face that may be the neutral one, and how restless it is."""
+
+    neutral: Neutral
+    turn_deg: float  # yaw and pitch, added up
+    lip_gap: float  # inter-ocular distances
+    lids: float  # opening of the eye that is more closed, in eye widths
+    mouth_width: float  # inter-ocular distances
+
+    @staticmethod
+    def of(landmarks_px: lm.Points) -> Candidate:
+        """Measure landmarks (478, 3) px."""
+        neutral = Neutral.of(landmarks_px)
+        yaw, pitch, _ = euler_from_rotation(neutral.pose.rotation)
+        return Candidate(
+            neutral,
+            abs(yaw) + abs(pitch),
+            lm.lip_gap(neutral.shape),
+            min(lm.lid_openings(neutral.shape)),
+            lm.distance(neutral.shape, *lm.MOUTH_CORNERS),
+        )
+
+
 class Calibration:
     """Finds the neutral in the first seconds: the mean of the most frontal, most relaxed frames.
 
@@ -64,7 +89,7 @@ class Calibration:
         self._window_s = window_s
         self._current = fixed
         self._aim = fixed
-        self._samples: list[Neutral] = []
+        self._samples: list[Candidate] = []
         self._started_s: float | None = None
         self._updated_s = self._settled_s = 0.0
         self._fixed = fixed is not None
@@ -87,7 +112,7 @@ class Calibration:
         if self._started_s is None:
             self._started_s = self._updated_s = now_s
         if not self.settled:
-            self._samples.append(Neutral.of(landmarks_px))
+            self._samples.append(Candidate.of(landmarks_px))
             self._aim = most_relaxed(self._samples)
             self.settled = now_s - self._started_s >= self._window_s
             self._settled_s = now_s
@@ -101,17 +126,22 @@ class Calibration:
         return self._current
 
 
-def most_relaxed(samples: list[Neutral]) -> Neutral:
-    """Mean of the samples with the straightest head, closed lips and both eyes open as usual."""
-    angles = np.array([euler_from_rotation(s.pose.rotation) for s in samples])
-    gaps = np.array([lm.lip_gap(s.shape) for s in samples])
-    lids = np.array([min(lm.lid_openings(s.shape)) for s in samples])
-    widths = np.array([lm.distance(s.shape, *lm.MOUTH_CORNERS) for s in samples])
+def most_relaxed(candidates: list[Candidate]) -> Neutral:
+    """Mean of the candidates with the straightest head, closed lips and both eyes open as usual."""
+    turns, gaps, lids, widths = np.array([(c.turn_deg, c.lip_gap, c.lids, c.mouth_width) for c in candidates]).T
     usual_lids, usual_width = np.percentile(lids, 75), np.median(widths)
-    unrest = np.abs(angles[:, :2]).sum(1) / 40 + 3 * gaps + 2 * np.abs(lids - usual_lids) + np.abs(widths - usual_width)
-    best = np.argsort(unrest, kind="stable")[: max(1, round(RELAXED_SHARE * len(samples)))]
-    chosen = [samples[i] for i in best]
-    neutral = chosen[0]
-    for count, sample in enumerate(chosen[1:], start=2):
-        neutral = neutral.towards(sample, 1 / count)
-    return neutral
+    unrest = turns / 40 + 3 * gaps + 2 * np.abs(lids - usual_lids) + np.abs(widths - usual_width)
+    best = np.argsort(unrest, kind="stable")[: max(1, round(RELAXED_SHARE * len(candidates)))]
+    chosen = [candidates[i].neutral for i in best]
+    shape = np.mean([n.shape for n in chosen], axis=0, dtype=np.float32)
+    pose = Pose(
+        _nearest_rotation(np.mean([n.pose.rotation for n in chosen], axis=0)),
+        np.mean([n.pose.translation for n in chosen], axis=0, dtype=np.float32),
+        float(np.mean([n.pose.scale for n in chosen])),
+    )
+    return Neutral(shape, pose)
+
+
+def _nearest_rotation(matrix: NDArray[np.float32]) -> NDArray[np.float32]:
+    """The rotation nearest to a mean of rotations."""
+    return fit_similarity(np.eye(3, dtype=np.float32), matrix.T.astype(np.float32)).rotation
