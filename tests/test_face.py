@@ -12,11 +12,12 @@ from hypothesis import strategies as st
 
 from engine.face import landmarks as lm
 from engine.face.calibration import HAND_OVER_S, WINDOW_S, Calibration, Candidate, Neutral, most_relaxed
+from engine.face.own_expression import close_lips, own_smile, take_off_smile
 from engine.face.performance import Performance
 from engine.face.pose import Pose, euler_from_rotation, fit_head, fit_similarity, rotation_from_euler
 from engine.face.proportions import gains
 from engine.face.reference import reference_face
-from engine.face.retarget import LIMIT_SHIFT, LIMITS_DEG, PuppetFace, close_lips
+from engine.face.retarget import LIMIT_SHIFT, LIMITS_DEG, PuppetFace
 from engine.face.safety import EASE_S, HOLD_S, PuppetState, SafeMotion
 from engine.puppet.format import Puppet
 
@@ -104,6 +105,13 @@ def test_own_open_mouth_is_taken_off_the_portrait() -> None:
     smiling = MEAN + reference_face().offsets({"jaw_open": 0.2})
     assert lm.lip_gap(smiling) > 0.1
     assert lm.lip_gap(close_lips(smiling.astype(np.float32))) < 1e-5
+
+
+def test_own_smile_is_measured_and_taken_off() -> None:
+    smiling = (MEAN + reference_face().offsets({"smile": 1.5, "jaw_open": 0.05})).astype(np.float32)
+    assert own_smile(smiling) == pytest.approx(1.5, abs=0.05)
+    assert own_smile(take_off_smile(smiling)) < 0.7
+    assert np.array_equal(take_off_smile(MEAN), MEAN)
 
 
 def test_the_first_face_is_neutral_at_once() -> None:

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.face import landmarks as lm
+from engine.face.own_expression import relaxed_face
 from engine.face.performance import HeadMotion, Performance
 from engine.face.pose import Pose, euler_from_rotation, fit_head, rotation_from_euler
 from engine.face.proportions import gains
@@ -51,7 +52,7 @@ class PuppetFace:
         self.pose = fit_head(reference_face().mean, self.landmarks_px)
         self._angles_deg = euler_from_rotation(self.pose.rotation)
         self.shape = self.pose.invert(self.landmarks_px)
-        self.neutral = self.shape if keep_expression else close_lips(self.shape)
+        self.neutral = self.shape if keep_expression else relaxed_face(self.shape)
         self._gains = gains(reference_face().mean, self.neutral)
         self._lids = [(pairs, self._gap(pairs)) for pairs in (lm.LID_PAIRS_LEFT, lm.LID_PAIRS_RIGHT)]
 
@@ -108,14 +109,3 @@ def _touch_lips(shape: lm.Points) -> None:
     share = np.where(height <= 0, 1.0, np.clip(share, 0.0, 1.0)).astype(np.float32)
     shape[upper] += gap * share / 2
     shape[lower] -= gap * share / 2
-
-
-def close_lips(shape: lm.Points) -> lm.Points:
-    """The same face with its lips together: the jaw action taken back until they meet."""
-    jaw = reference_face().actions["jaw_open"]
-    gap_per_unit = lm.lip_gap(reference_face().mean + jaw) - lm.lip_gap(reference_face().mean)
-    closed = (shape - jaw * np.float32(lm.lip_gap(shape) / gap_per_unit)).astype(np.float32)
-    upper, lower = lm.LIP_PAIRS[:, 0], lm.LIP_PAIRS[:, 1]
-    middle = (closed[upper] + closed[lower]) / 2
-    closed[upper], closed[lower] = middle, middle
-    return closed
