@@ -26,6 +26,7 @@ BUDGET_MS: Final = {
     "render: retarget": Budget(1, 2),
     "render: warp_mesh": Budget(3.5, 7),
     "render: sample": Budget(5, 9),
+    "render: soften_edges": Budget(2, 4),
     "render: mouth": Budget(2.5, 5),
     "render: irises": Budget(1.5, 3),
     "render: canvas": Budget(2, 4),

@@ -85,6 +85,7 @@ def instrumented(watch: Stopwatch, tracker: Tracker, scene: PortraitScene) -> It
         (portrait._irises, "draw", "render: irises"),
         (portrait_module, "warp_mesh", "render: warp_mesh"),
         (portrait_module, "sample", "render: sample"),
+        (portrait_module, "soften_edges", "render: soften_edges"),
     ]
     originals = [getattr(owner, attribute) for owner, attribute, _ in places]
     for (owner, attribute, name), original in zip(places, originals, strict=True):

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from importlib import import_module
 from typing import Final
 
-KERNELS: Final = ("warp_mesh", "sample", "composite")
+KERNELS: Final = ("warp_mesh", "sample", "soften_edges", "composite")
 IMPLEMENTATIONS: Final = ("cpu",)  # "cuda" takes its place in front of it
 
 

@@ -122,6 +122,33 @@ def test_sample_at_whole_positions_is_the_source(implementation: str) -> None:
 
 
 @implementations
+@given(SEEDS, st.floats(0.1, 60))
+@settings(max_examples=25, deadline=None)
+def test_soften_edges_equals_reference(implementation: str, seed: int, limit: float) -> None:
+    random = np.random.default_rng(seed)
+    height, width = random.integers(1, 30), random.integers(1, 30)
+    picture = random.integers(0, 256, (height, width, 3), np.uint8)
+    backward = random.uniform(0, 40, (height, width, 2)).astype(np.float32)
+    expected, found = np.empty_like(picture), np.empty_like(picture)
+    load("soften_edges", "reference")(picture, backward, limit, expected)
+    load("soften_edges", implementation)(picture, backward, limit, found)
+    assert np.array_equal(expected, found)  # whole-number arithmetic: equal to the bit
+
+
+@implementations
+def test_soften_edges_touches_only_the_edge(implementation: str) -> None:
+    picture = np.zeros((20, 20, 3), np.uint8)
+    picture[:, 10:] = 90
+    backward = np.stack(np.meshgrid(np.arange(20), np.arange(20)), -1).astype(np.float32)
+    smooth, broken = np.empty_like(picture), np.empty_like(picture)
+    load("soften_edges", implementation)(picture, backward, 3.0, smooth)
+    assert np.array_equal(smooth, picture)
+    backward[:, 10:] += 50
+    load("soften_edges", implementation)(picture, backward, 3.0, broken)
+    assert broken[5, 8:12, 0].tolist() == [0, 30, 60, 90]
+
+
+@implementations
 @given(SEEDS, st.integers(-40, 40), st.integers(-40, 40))
 @settings(max_examples=40, deadline=None)
 def test_composite_equals_reference(implementation: str, seed: int, left: int, top: int) -> None:

@@ -12,7 +12,10 @@ from engine.render.eyes import Irises, paint_out_irises
 from engine.render.head_mesh import HeadMesh
 from engine.render.mouth import Mouth
 from kernels.sample.cpu import sample
+from kernels.soften_edges.cpu import soften_edges
 from kernels.warp_mesh.cpu import warp_mesh
+
+JUMP = 0.03  # source positions of neighbouring pixels further apart than this lie on two sides of an edge, inter-ocular distances
 
 
 class Portrait:
@@ -32,11 +35,12 @@ class Portrait:
     def draw(self, performance: Performance) -> tuple[NDArray[np.uint8], Target]:
         """A new picture of the photograph's size, and where the face lies in it."""
         target = self.face.retarget(performance)
-        picture = np.empty_like(self._plain)
+        sampled, picture = np.empty_like(self._plain), np.empty_like(self._plain)
         vertices = self._mesh.place(target.landmarks_px, target.pose)
         source = self._mesh.source(target.landmarks_px, target.pose)
         warp_mesh(vertices, source, self._mesh.triangles, self._backward, self._depth)
-        sample(self._plain, self._backward, picture)
+        sample(self._plain, self._backward, sampled)
+        soften_edges(sampled, self._backward, JUMP * self.face.pose.scale, picture)
         self._mouth.draw(picture, target)
         turn = target.pose.rotation @ self.face.pose.rotation.T
         self._irises.draw(picture, target.landmarks_px, target.pose.scale / self.face.pose.scale, turn)
