@@ -32,7 +32,7 @@ def _soften_edges(picture, backward, limit, out):  # type: ignore[no-untyped-def
             )
             if jumps:
                 for channel in range(3):
-                    total = 0
+                    total = np.int32(0)
                     for dy in range(-1, 2):
                         for dx in range(-1, 2):
                             total += np.int32(picture[y + dy, x + dx, channel])
