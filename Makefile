@@ -26,7 +26,7 @@ lint: $(VENV)/dev
 check: lint test
 
 bench: $(VENV)/dev
-	$(BIN)/python -m benchmarks.stages
+	$(BIN)/mimicam bench stages
 
 $(VENV)/bin/pip:
 	@test -n "$(PYTHON)" || { echo "mimicam needs Python 3.11 or 3.12: found neither. Install one, or say make PYTHON=/path/to/python" >&2; exit 1; }

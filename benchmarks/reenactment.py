@@ -1,6 +1,6 @@
 """Does the puppet do what the performer does? Judged by a landmark network that the product doesn't use.
 
-    python -m benchmarks.reenactment --data ../shared/data
+    mimicam bench reenactment --data ../shared/data
 
 Each evaluation portrait is driven by each evaluation clip, through the product's tracker and renderer. Figures per pair:
 the correlation of openings, widths and angles in the output with those in the clip, where the clip's own range is large
@@ -11,9 +11,7 @@ the photograph: the mean distance of the judge's landmarks in the output from th
 
 from __future__ import annotations
 
-import argparse
 import datetime as dt
-import json
 import os
 from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
@@ -29,7 +27,7 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks.judge import Judge, Opinion, features, unit_px
-from benchmarks.results import default_path, write_result
+from benchmarks.results import write_result
 from engine.capture.video_file import VideoFile
 from engine.face.calibration import Calibration, Neutral
 from engine.live.frame import Frame
@@ -232,22 +230,13 @@ def show(summary: dict[str, Any], console: Console) -> None:
         )
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--data", type=Path, required=True, help="folder with eval/, judges/ and face_model/")
-    parser.add_argument("--every", type=int, default=1, help="only every n-th portrait, for a quick look")
-    parser.add_argument("--report", type=Path, default=default_path("reenactment"))
-    arguments = parser.parse_args()
+def run(data: Path, every: int, report: Path, console: Console) -> None:
+    """Evaluate all clips in two processes; show and keep the figures."""
     os.environ.setdefault("NUMBA_NUM_THREADS", "1")
-    clips = sorted((arguments.data / "eval" / "clips").glob("*.mp4"), key=lambda p: -p.stat().st_size)
+    clips = sorted((data / "eval" / "clips").glob("*.mp4"), key=lambda p: -p.stat().st_size)
     with ProcessPoolExecutor(2) as pool:
-        futures = [pool.submit(evaluate_clip, str(arguments.data), str(path), arguments.every) for path in clips]
+        futures = [pool.submit(evaluate_clip, str(data), str(path), every) for path in clips]
         results = [future.result() for future in futures]
     summary = summarise(results)
-    show(summary, Console())
-    write_result(arguments.report, {"summary": summary, "clips": results, "machine": describe()})
-    print(json.dumps({"written": str(arguments.report)}))
-
-
-if __name__ == "__main__":
-    main()
+    show(summary, console)
+    write_result(report, {"summary": summary, "clips": results, "machine": describe()})

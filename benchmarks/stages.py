@@ -1,14 +1,12 @@
 """Time each stage of the loop on the demo clip, one after the other, against its budget.
 
-    python -m benchmarks.stages [--frames 300]
+    mimicam bench stages [--frames 300]
 
 Fails on a stage that is over its budget, and on one that has none.
 """
 
 from __future__ import annotations
 
-import argparse
-import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -22,7 +20,7 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks.budget import BUDGET_MS
-from benchmarks.results import default_path, write_result
+from benchmarks.results import write_result
 from engine.capture.open import demo_clip
 from engine.capture.video_file import VideoFile
 from engine.face.performance import Performance
@@ -157,12 +155,9 @@ def judge(found: dict[str, dict[str, float]]) -> list[str]:
     return wrong
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--frames", type=int, default=280)
-    parser.add_argument("--report", type=Path, default=default_path("stages"))
-    arguments = parser.parse_args()
-    found = measure(arguments.frames)
+def run(frames: int, report: Path, console: Console) -> list[str]:
+    """Measure, show and keep; returns what is wrong."""
+    found = measure(frames)
     table = Table("stage", "p50, ms", "budget", "p99, ms", "budget")
     for name, row in found.items():
         budget = BUDGET_MS.get(name)
@@ -170,15 +165,11 @@ def main() -> None:
             name, f"{row['p50_ms']:.2f}", f"{budget.p50:g}" if budget else "none",
             f"{row['p99_ms']:.2f}", f"{budget.p99:g}" if budget else "none",
         )  # fmt: skip
-    console, machine = Console(), describe()
+    machine = describe()
     console.print(table)
     console.print(f"on {machine['processor']}, {machine['cores']} cores")
-    write_result(arguments.report, {"stages": found, "machine": machine})
+    write_result(report, {"stages": found, "machine": machine})
     wrong = judge(found)
     for line in wrong:
         console.print(line, style="red")
-    sys.exit(1 if wrong else 0)
-
-
-if __name__ == "__main__":
-    main()
+    return wrong

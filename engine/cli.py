@@ -6,6 +6,7 @@ import datetime as dt
 import os
 import sys
 import traceback
+from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -20,6 +21,8 @@ from engine.errors import ConfigError, MimicamError, StageError
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help="Be a puppet, live.")
 puppet_app = typer.Typer(no_args_is_help=True, help="Make, check and list puppets.")
 app.add_typer(puppet_app, name="puppet")
+for command in entry_points(group="mimicam.commands"):
+    app.add_typer(command.load(), name=command.name)
 console = Console()
 complaints = Console(stderr=True)  # looks up sys.stderr when it prints
 

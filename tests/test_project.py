@@ -49,7 +49,7 @@ def test_live_knows_nothing_of_faces() -> None:
 
 def test_no_other_distribution_owns_our_names() -> None:
     owners = packages_distributions()
-    for name in ("engine", "kernels", "models", "tools"):
+    for name in OURS:
         assert set(owners.get(name, [])) <= {"mimicam"}
 
 

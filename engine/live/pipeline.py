@@ -61,13 +61,17 @@ class Pipeline:
         render: Render,
         output: Callable[[Mailbox[Any], Meter], None],
         meter: Meter,
+        mailbox: Callable[[], Mailbox[Any]] = Mailbox,
     ) -> None:
-        """`output` reads its mailbox until that is done and keeps its own timetable."""
+        """`output` reads its mailbox until that is done and keeps its own timetable.
+
+        `mailbox` makes what is between the stages; benchmarks put something worse there.
+        """
         self.meter = meter
         self._source, self._track, self._render = source, track, render
-        self._frames: Mailbox[Frame] = Mailbox()
-        self._tracked: Mailbox[Any] = Mailbox()
-        self._rendered: Mailbox[Any] = Mailbox()
+        self._frames: Mailbox[Frame] = mailbox()
+        self._tracked: Mailbox[Any] = mailbox()
+        self._rendered: Mailbox[Any] = mailbox()
         self._failure: MimicamError | None = None
         self._guard = threading.Lock()
         self._threads = [

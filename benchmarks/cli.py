@@ -1,0 +1,88 @@
+"""`mimicam bench ...`: measurements that print their figures and keep them by machine."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from engine.errors import ConfigError
+
+app = typer.Typer(no_args_is_help=True, help="Measure: latency, stages, reenactment.")
+console = Console()
+
+
+@app.command()
+def latency(
+    seconds: Annotated[float, typer.Option(help="Length of each run.")] = 20.0,
+    loads: Annotated[
+        bool, typer.Option("--loads", help="Sizes, rates, a busy core and a slow output instead of ways.")
+    ] = False,
+    repeats: Annotated[int, typer.Option(help="Runs of each setting; --compare learns its margin from them.")] = 1,
+    soak: Annotated[float | None, typer.Option(help="One long run of so many minutes instead.")] = None,
+    compare: Annotated[
+        Path | None, typer.Option(help="An older report: say what got slower, and fail if anything did.")
+    ] = None,
+    report: Annotated[Path | None, typer.Option(help="JSON file to write.")] = None,
+    page: Annotated[Path | None, typer.Option(help="HTML page to write.")] = None,
+) -> None:
+    """Frame age from the picture that went in to the picture that came out."""
+    from benchmarks.latency import suite
+    from benchmarks.latency.compare import slower
+    from benchmarks.latency.measure import Setting
+    from benchmarks.results import default_path, write_result
+
+    old = _read(compare) if compare is not None else None
+    kind = "loads" if loads else "ways"
+    settings = suite.loads(seconds) if loads else suite.ways(seconds)
+    if soak is not None:
+        kind, settings = "soak", [Setting(f"{soak:g} minutes", seconds=60 * soak)]
+    result = suite.measure_all(settings, repeats, console)
+    write_result(report or default_path(f"latency-{kind}"), result)
+    if page is not None:
+        from benchmarks.latency.page import page as html_page
+
+        page.write_text(html_page(result), encoding="utf-8")
+    lines = slower(old, result) if old is not None else []
+    for line in lines:
+        console.print(line, style="red")
+    sys.exit(1 if lines else 0)
+
+
+def _read(path: Path) -> dict[str, object]:
+    try:
+        table: dict[str, object] = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise ConfigError(
+            wanted=f"a report in {path}", found=str(error), advice="Give the JSON file of an earlier run."
+        ) from error
+    return table
+
+
+@app.command()
+def stages(
+    frames: Annotated[int, typer.Option(help="Frames of the demo clip.")] = 280,
+    report: Annotated[Path | None, typer.Option(help="JSON file to write.")] = None,
+) -> None:
+    """Time of each stage against its budget; fails on one that is over it or has none."""
+    from benchmarks.results import default_path
+    from benchmarks.stages import run
+
+    sys.exit(1 if run(frames, report or default_path("stages"), console) else 0)
+
+
+@app.command()
+def reenactment(
+    data: Annotated[Path, typer.Option(help="Folder with eval/, judges/ and face_model/.")],
+    every: Annotated[int, typer.Option(help="Only every n-th portrait, for a quick look.")] = 1,
+    report: Annotated[Path | None, typer.Option(help="JSON file to write.")] = None,
+) -> None:
+    """Does the puppet do what the performer does? Judged by a network that the product doesn't use."""
+    from benchmarks.reenactment import run
+    from benchmarks.results import default_path
+
+    run(data, every, report or default_path("reenactment"), console)
