@@ -1,5 +1,6 @@
 # make demo   ten seconds of the live loop, into out/demo.mp4      make test   the tests
 # make check  what CI runs                                         make bench  stage times against their budgets
+# make test-vcam  the virtual camera against the true v4l2loopback driver, in a virtual machine (root, Debian or Ubuntu)
 
 PYTHON ?= $(shell for p in python3.12 python3.11 python3; do \
 	$$p -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 12))' 2>/dev/null && { echo $$p; break; }; done)
@@ -7,7 +8,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/pip install --quiet --disable-pip-version-check --constraint requirements.lock
 
-.PHONY: demo test lint check bench clean
+.PHONY: demo test test-vcam lint check bench clean
 
 demo: $(VENV)/run
 	@mkdir -p out
@@ -24,6 +25,9 @@ lint: $(VENV)/dev
 	$(BIN)/mypy
 
 check: lint test
+
+test-vcam: $(VENV)/dev
+	tests/vcam/run.sh
 
 bench: $(VENV)/dev
 	$(BIN)/mimicam bench stages

@@ -10,6 +10,9 @@ from pyvirtualcam import PixelFormat
 from engine.errors import OutputError
 from engine.live.frame import Frame
 
+if sys.platform == "linux":
+    from engine.output import v4l2loopback
+
 ADVICE = {
     "linux": (
         "Install the driver with 'sudo apt install v4l2loopback-dkms' and load it with "
@@ -33,6 +36,8 @@ class VirtualCameraSink:
         OutputError where there is none.
         """
         self.left_out = 0
+        if sys.platform == "linux" and device is not None:
+            v4l2loopback.free_stuck(device)
         try:
             self._camera = pyvirtualcam.Camera(*size_px, rate_hz, fmt=PixelFormat.BGR, device=device, backend=backend)
         except (RuntimeError, OSError, ValueError) as error:
@@ -47,5 +52,8 @@ class VirtualCameraSink:
         self._camera.send(frame.bgr)
 
     def close(self) -> None:
-        """Close the device."""
+        """Close the device, so that it can be opened again."""
+        backend, device = self._camera.backend, self._camera.device  # unknown once it is closed
         self._camera.close()
+        if sys.platform == "linux" and backend == "v4l2loopback":
+            v4l2loopback.say_writer_left(device)
