@@ -47,5 +47,8 @@ def describe() -> dict[str, str | int | float]:
 
 
 def memory_mb() -> float:
-    """Resident memory of this process."""
-    return float(psutil.Process().memory_info().rss) / 2**20
+    """Resident memory of this process; not a number where the system doesn't say (some virtual machines)."""
+    try:
+        return float(psutil.Process().memory_info().rss) / 2**20
+    except psutil.Error:
+        return float("nan")

@@ -35,7 +35,9 @@ def run_report(
         "puppet_frames": {state: meter.counted(f"puppet_{state}") for state in STATES},
         "first_frame_s": first_s,
         "camera_reconnected": meter.counted("reconnected"),
-        "memory_mb": {key: round(value, 1) for key, value in memory_mb.items()},
+        "memory_mb": {
+            key: round(value, 1) for key, value in memory_mb.items() if value == value
+        },  # not if not a number
         "runtime": "none",
         "kernels": "cpu",
         "failure": None if failure is None else str(failure),

@@ -91,12 +91,13 @@ class Pipeline:
         try:
             self._watch_over(seconds, watch)
         except KeyboardInterrupt:
+            pass  # the usual way to end a live run
+        finally:
             self.stop()
-        self.stop()
-        deadline_s = time.monotonic() + JOIN_S
-        for thread in self._threads:
-            thread.join(max(0.0, deadline_s - time.monotonic()))
-        self._name_the_stuck()
+            deadline_s = time.monotonic() + JOIN_S
+            for thread in self._threads:
+                thread.join(max(0.0, deadline_s - time.monotonic()))
+            self._name_the_stuck()
         if self._failure is not None:
             raise self._failure
 

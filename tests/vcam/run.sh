@@ -40,8 +40,9 @@ done </mod/list
 \$b mount -t 9p -o trans=virtio,version=9p2000.L,msize=262144,cache=loose,ro host /host
 \$b mount -t tmpfs tmp /tmp; \$b mkdir /tmp/upper /tmp/work
 \$b mount -t overlay overlay -o lowerdir=/host,upperdir=/tmp/upper,workdir=/tmp/work /root
-for d in proc sys dev; do \$b mount --bind /\$d /root/\$d; done
-\$b mount -t tmpfs shm /root/dev/shm
+\$b mount -t proc proc /root/proc
+for d in sys dev; do \$b mount --bind /\$d /root/\$d; done
+\$b mkdir -p /root/dev/shm; \$b mount -t tmpfs shm /root/dev/shm
 \$b ifconfig lo 127.0.0.1
 \$b chroot /root /bin/bash -c "cd '$root' && HOME=/root '$root/.venv/bin/python' -m tests.vcam.guest" 2>&1
 \$b poweroff -f
@@ -51,5 +52,5 @@ chmod +x "$work/initrd/init"
 
 timeout 1500 qemu-system-x86_64 -accel tcg,thread=multi -cpu max -smp 2 -m 6G -nographic -no-reboot \
   -kernel "/boot/vmlinuz-$kernel" -initrd "$work/initrd.gz" -append "console=ttyS0 rdinit=/init quiet" \
-  -virtfs local,path=/,mount_tag=host,security_model=none,readonly=on </dev/null | tee "$work/log"
+  -virtfs local,path=/,mount_tag=host,security_model=none,readonly=on,multidevs=remap </dev/null | tee "$work/log"
 grep -q '^vcam: all good' "$work/log"
