@@ -48,7 +48,7 @@ MEASURES = {
     "pitch": (8.0, 0.95),
     "roll": (8.0, 0.95),
 }
-JITTER_TARGET, SELF_TARGET = 1.0, 0.03
+JITTER_TARGET = 1.0
 
 
 @dataclass(frozen=True, slots=True)

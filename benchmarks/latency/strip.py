@@ -17,7 +17,6 @@ from numpy.typing import NDArray
 
 COLUMNS: Final = 44
 ROWS: Final = 2
-BITS: Final = 80
 HEIGHT_SHARE: Final = 1 / 45  # of the picture, for a row
 TICKS_PER_S: Final = 100_000
 LEAST_CONTRAST: Final = 40.0  # grey levels between black and white cells; less is no strip

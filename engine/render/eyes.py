@@ -107,7 +107,6 @@ class Irises:
         """Take the textures from `picture` (height, width, 3) with its landmarks (478, 3) px."""
         self._textures = [iris_texture(picture, landmarks_px, eye, iris) for eye, iris in EYES]
         self._radii = [_radius(landmarks_px, iris) for _, iris in EYES]
-        self._unit = lm.inter_ocular(landmarks_px[:, :2])
 
     def draw(self, canvas: NDArray[np.uint8], landmarks_px: lm.Points, scale: float, turn: NDArray[np.float32]) -> None:
         """Draw them on `canvas`, in place, for a face at `landmarks_px`; `scale` is the face's size relative to the
