@@ -29,19 +29,23 @@ class Portrait:
         self._mesh = HeadMesh(self.face.landmarks_px, self.face.pose, width, height)
         self._irises = Irises(picture, self.face.landmarks_px)
         self._mouth = Mouth(picture, self.face)
-        self._backward = np.empty((height, width, 2), np.float32)
+        self.backward = np.empty((height, width, 2), np.float32)  # of the last picture drawn, px of the photograph
         self._depth = np.empty((height, width), np.float32)
 
     def draw(self, performance: Performance) -> tuple[NDArray[np.uint8], Target]:
         """A new picture of the photograph's size, and where the face lies in it."""
         target = self.face.retarget(performance)
+        return self.draw_target(target), target
+
+    def draw_target(self, target: Target) -> NDArray[np.uint8]:
+        """A new picture of the photograph's size with its face where `target` says."""
         sampled, picture = np.empty_like(self._plain), np.empty_like(self._plain)
         vertices = self._mesh.place(target.landmarks_px, target.pose)
         source = self._mesh.source(target.landmarks_px, target.pose)
-        warp_mesh(vertices, source, self._mesh.triangles, self._backward, self._depth)
-        sample(self._plain, self._backward, sampled)
-        soften_edges(sampled, self._backward, JUMP * self.face.pose.scale, picture)
+        warp_mesh(vertices, source, self._mesh.triangles, self.backward, self._depth)
+        sample(self._plain, self.backward, sampled)
+        soften_edges(sampled, self.backward, JUMP * self.face.pose.scale, picture)
         self._mouth.draw(picture, target)
         turn = target.pose.rotation @ self.face.pose.rotation.T
         self._irises.draw(picture, target.landmarks_px, target.pose.scale / self.face.pose.scale, turn)
-        return picture, target
+        return picture

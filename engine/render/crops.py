@@ -1,0 +1,109 @@
+"""Crops of the mouth and of the eyes in which the generator works: where they lie, and what is drawn into them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from engine.face import landmarks as lm
+from engine.face.pose import euler_from_rotation
+from engine.face.retarget import Target
+
+Part = Literal["mouth", "eye"]
+SUBPIXEL_BITS = 4
+STRETCH_OCTAVES = 2.0  # an area that was stretched or squeezed by more than two powers of two counts as that
+CHIN_LINE = lm.OVAL[10:27]
+NOSE_LINE = np.array([98, 97, 2, 326, 327], np.int32)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Place:
+    """Where one crop lies on a face. All crops of a part look alike: the right eye is mirrored."""
+
+    part: Part
+    anchor: lm.Indices  # landmarks whose mean is the crop's middle
+    below: float  # how far under that the middle lies, inter-ocular distances
+    span: float  # side of the crop, inter-ocular distances
+    mirrored: bool = False
+
+
+MOUTH = Place("mouth", lm.LIPS_OUTER, 0.07, 1.2)
+EYE_LEFT = Place("eye", lm.EYE_LEFT, -0.06, 0.8)
+EYE_RIGHT = Place("eye", lm.EYE_RIGHT, -0.06, 0.8, mirrored=True)
+PLACES = (MOUTH, EYE_LEFT, EYE_RIGHT)
+
+
+def crop_matrix(place: Place, target: Target, size_px: int) -> NDArray[np.float32]:
+    """(2, 3) affine map from pixels of the crop to pixels of the picture; the crop is upright on the face."""
+    roll = np.radians(euler_from_rotation(target.pose.rotation)[2])
+    step = place.span * target.pose.scale / size_px
+    right = np.array([np.cos(roll), np.sin(roll)]) * step
+    down = np.array([-np.sin(roll), np.cos(roll)]) * step
+    if place.mirrored:
+        right = -right
+    middle = target.landmarks_px[place.anchor, :2].mean(0) + down * (place.below / place.span * size_px)
+    corner = middle - (right + down) * (size_px - 1) / 2
+    return np.stack([right, down, corner], axis=1).astype(np.float32)
+
+
+def crop(picture: NDArray[np.uint8], matrix: NDArray[np.float32], size_px: int) -> NDArray[np.uint8]:
+    """The crop (size, size, channels), bilinear, the picture's edge continued."""
+    how = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
+    return cv2.warpAffine(picture, matrix, (size_px, size_px), flags=how, borderMode=cv2.BORDER_REPLICATE)
+
+
+def to_crop(points_px: NDArray[np.float32], matrix: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Points (n, 2 or 3) of the picture in pixels of the crop (n, 2)."""
+    inverse = np.linalg.inv(matrix[:, :2].astype(np.float64))
+    return ((points_px[:, :2] - matrix[:, 2]) @ inverse.T).astype(np.float32)
+
+
+def draw_geometry(place: Place, target: Target, matrix: NDArray[np.float32], size_px: int) -> NDArray[np.uint8]:
+    """(size, size, 3): where the target's parts lie. Mouth: inner lips, outer lips, lines of chin and nose;
+    eye: opening of the lids, iris, line of the brow."""
+    points = to_crop(target.landmarks_px, matrix)
+    drawing = [np.zeros((size_px, size_px), np.uint8) for _ in range(3)]
+    if place.part == "mouth":
+        _fill(drawing[0], points[lm.LIPS_INNER])
+        _fill(drawing[1], points[lm.LIPS_OUTER])
+        _line(drawing[2], points[CHIN_LINE])
+        _line(drawing[2], points[NOSE_LINE])
+    else:
+        right = place.mirrored
+        iris = points[lm.IRIS_RIGHT if right else lm.IRIS_LEFT]
+        radius = float(np.linalg.norm(iris[1:] - iris[0], axis=1).mean())
+        _fill(drawing[0], points[lm.EYE_RIGHT if right else lm.EYE_LEFT])
+        cv2.circle(drawing[1], _fixed(iris[:1])[0], round(radius * (1 << SUBPIXEL_BITS)), 255, -1, cv2.LINE_AA, SUBPIXEL_BITS)
+        _line(drawing[2], points[(lm.BROW_RIGHT if right else lm.BROW_LEFT)[:5]])
+    return np.dstack(drawing)
+
+
+def stretch(
+    backward: NDArray[np.float32], matrix: NDArray[np.float32], size_px: int, unit: float
+) -> NDArray[np.uint8]:
+    """(size, size): by how much the warp stretched what it shows; 128 where it kept its size, less where it stretched.
+
+    `backward` (height, width, 2) px is the warp; `unit` is how many pixels of the photograph are one of the crop at rest.
+    """
+    source = crop(backward, matrix, size_px)  # type: ignore[arg-type]
+    by_x, by_y = np.diff(source, axis=1)[:-1], np.diff(source, axis=0)[:, :-1]
+    area = np.abs(by_x[..., 0] * by_y[..., 1] - by_x[..., 1] * by_y[..., 0]) / np.float32(unit**2)
+    octaves = np.clip(np.log2(np.maximum(area, 1e-3)), -STRETCH_OCTAVES, STRETCH_OCTAVES)
+    whole = np.pad(octaves, ((0, 1), (0, 1)), mode="edge")
+    return (128 + whole * (127 / STRETCH_OCTAVES)).astype(np.uint8)
+
+
+def _fixed(points: NDArray[np.float32]) -> NDArray[np.int32]:
+    return np.round(points * (1 << SUBPIXEL_BITS)).astype(np.int32)
+
+
+def _fill(drawing: NDArray[np.uint8], points: NDArray[np.float32]) -> None:
+    cv2.fillPoly(drawing, [_fixed(points).reshape(-1, 1, 2)], 255, cv2.LINE_AA, SUBPIXEL_BITS)
+
+
+def _line(drawing: NDArray[np.uint8], points: NDArray[np.float32]) -> None:
+    cv2.polylines(drawing, [_fixed(points).reshape(-1, 1, 2)], False, 255, 1, cv2.LINE_AA, SUBPIXEL_BITS)

@@ -1,0 +1,282 @@
+"""Train one of the generator's specialists: python -m tools.train_renderer mouth --data DATA/train --out out/train --minutes 90
+
+Runs on a GPU where there is one, else on the CPU, in bf16. Writes to OUT/PART: `checkpoint.pt` (go on from it by calling
+the same command again), `weights.pt` (EMA), `log.jsonl`, `sheet.png` (warp, generator, truth). `tools.ship_renderer`
+makes shipped weights of it. Needs the extra `train`.
+
+Losses: L1 and gradients, weighted on the part; features and hinge of a PatchGAN (Isola et al., "Image-to-Image Translation
+with Conditional Adversarial Networks", CVPR 2017; Wang et al., pix2pixHD, CVPR 2018, section 3.2) with spectral norm;
+the change from one picture to the next against the truth's; a small price on the matte.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import multiprocessing as mp
+import threading
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from models.renderer import CONFIGS, DRAWING, INPUTS, REFERENCE, WARP, Renderer
+from tools.training_pairs import Pairs
+
+BATCH_UNITS = 12  # two pictures each
+POOL_UNITS = 9000  # the newest units are kept and used several times, under other light
+RATE, LAST_RATE, FALLS_FROM = 5e-4, 1.5e-5, 0.6
+ADVERSARY_FROM = 0.15  # of the run
+EMA = 0.998
+W_REST, W_PART = 0.3, 3.0
+W_ADVERSARY, W_FEATURES, W_FLICKER, W_MATTE = 0.05, 0.3, 0.5, 0.01
+
+
+class Adversary(nn.Module):
+    """PatchGAN discriminator of a picture and its drawing, with its inner features."""
+
+    def __init__(self, channels: int = 32) -> None:
+        super().__init__()
+        widths = (6, channels, 2 * channels, 4 * channels, 4 * channels)
+        self.layers = nn.ModuleList(
+            nn.utils.parametrizations.spectral_norm(nn.Conv2d(i, o, 4, 2 if n < 3 else 1, 1))
+            for n, (i, o) in enumerate(zip(widths, widths[1:], strict=False))
+        )
+        self.last = nn.utils.parametrizations.spectral_norm(nn.Conv2d(widths[-1], 1, 4, 1, 1))
+
+    def forward(self, x: Tensor) -> tuple[Tensor, list[Tensor]]:
+        features: list[Tensor] = []
+        for layer in self.layers:
+            x = F.leaky_relu(layer(x), 0.2)
+            features.append(x)
+        return self.last(x), features
+
+
+class Pool:
+    """The newest units that a process of its own makes, drawn from at random."""
+
+    def __init__(self, part: str, folder: Path, workers: int) -> None:
+        self._size = CONFIGS[part].size_px
+        self._units = np.empty((POOL_UNITS, 2, self._size, self._size, INPUTS + 4), np.uint8)
+        self.made = 0
+        context = mp.get_context("spawn")
+        self._queue: Any = context.Queue(64)
+        for seed in range(workers):
+            arguments = (part, folder, self._queue, int(time.time()) + seed)
+            context.Process(target=_make_units, args=arguments, daemon=True).start()
+        threading.Thread(target=self._collect, daemon=True).start()
+
+    def _collect(self) -> None:
+        while True:
+            self._units[self.made % POOL_UNITS] = self._queue.get()
+            self.made += 1
+
+    def batch(self, random: np.random.Generator) -> NDArray[np.uint8]:
+        """(units * 2, size, size, 14), each unit's two pictures one after the other."""
+        while self.made < 20 * BATCH_UNITS:
+            time.sleep(0.5)
+        chosen = self._units[random.integers(min(self.made, POOL_UNITS), size=BATCH_UNITS)]
+        mirrored = random.random(BATCH_UNITS) < 0.5
+        chosen[mirrored] = chosen[mirrored][:, :, :, ::-1]
+        return chosen.reshape(-1, self._size, self._size, INPUTS + 4)
+
+
+def _make_units(part: str, folder: Path, queue: Any, seed: int) -> None:
+    import numba
+
+    numba.set_num_threads(1)
+    cv2.setNumThreads(1)
+    sizes: Any = {name: config.size_px for name, config in CONFIGS.items()}
+    for units in Pairs(folder, sizes, seed):
+        for unit in units[part]:  # type: ignore[index]
+            queue.put(unit)
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Tensors of a batch, pictures in [-1, 1]."""
+
+    inputs: Tensor  # (n, 10, s, s)
+    truth: Tensor  # (n, 3, s, s)
+    weight: Tensor  # (n, 1, s, s)
+
+    @staticmethod
+    def of(units: NDArray[np.uint8], random: np.random.Generator, device: torch.device) -> Batch:
+        """With the light changed at random, the same for all pictures of a unit."""
+        x = torch.from_numpy(units).to(device).permute(0, 3, 1, 2).float() / 127.5 - 1
+        x = x.contiguous(memory_format=torch.channels_last)
+        count = len(x) // 2
+        gain = np.repeat(random.uniform(0.8, 1.25, (count, 3)) * random.uniform(0.75, 1.2, (count, 1)), 2, axis=0)
+        bias = np.repeat(random.uniform(-0.12, 0.12, (count, 1)), 2, axis=0)
+        scale, shift = (
+            torch.as_tensor(v, dtype=torch.float32, device=device)[..., None, None] for v in (gain, bias + gain - 1)
+        )
+        for picture in (WARP, REFERENCE, slice(INPUTS, INPUTS + 3)):
+            x[:, picture] = (x[:, picture] * scale + shift).clamp(-1, 1)
+        return Batch(x[:, :INPUTS], x[:, INPUTS : INPUTS + 3], (x[:, INPUTS + 3 :] + 1) / 2)
+
+
+def gradients(x: Tensor) -> tuple[Tensor, Tensor]:
+    return x[..., 1:, :] - x[..., :-1, :], x[..., :, 1:] - x[..., :, :-1]
+
+
+def weighted_l1(picture: Tensor, truth: Tensor, weight: Tensor) -> Tensor:
+    """L1 of colours at two scales and of gradients."""
+    (py, px), (ty, tx) = gradients(picture), gradients(truth)
+    half = [F.avg_pool2d(t, 4) for t in (picture, truth, weight)]
+    return (
+        ((picture - truth).abs() * weight).mean()
+        + ((py - ty).abs() * weight[..., 1:, :]).mean()
+        + ((px - tx).abs() * weight[..., :, 1:]).mean()
+        + 0.5 * ((half[0] - half[1]).abs() * half[2]).mean()
+    )
+
+
+class Trainer:
+    """Networks, optimisers and how far the run is."""
+
+    def __init__(self, part: str, out: Path, device: torch.device) -> None:
+        self.config, self.out, self.device = CONFIGS[part], out, device
+        like: Any = {"device": device, "memory_format": torch.channels_last}
+        self.generator, self.adversary = Renderer(self.config).to(**like), Adversary().to(**like)
+        self.average = Renderer(self.config).to(**like)
+        self.average.load_state_dict(self.generator.state_dict())
+        self.by_generator = torch.optim.Adam(self.generator.parameters(), RATE, (0.5, 0.99))
+        self.by_adversary = torch.optim.Adam(self.adversary.parameters(), 0.8 * RATE, (0.5, 0.99))
+        self.step, self.seconds = 0, 0.0
+        self._checkpoint = out / "checkpoint.pt"
+        if self._checkpoint.exists():
+            self.load()
+
+    def _modules(self) -> dict[str, Any]:
+        names = ("generator", "adversary", "average", "by_generator", "by_adversary")
+        return {name: getattr(self, name) for name in names}
+
+    def load(self) -> None:
+        state = torch.load(self._checkpoint, map_location=self.device, weights_only=True)
+        for name, module in self._modules().items():
+            module.load_state_dict(state[name])
+        self.step, self.seconds = state["step"], state["seconds"]
+
+    def save(self) -> None:
+        state: dict[str, Any] = {name: module.state_dict() for name, module in self._modules().items()}
+        partial = self._checkpoint.with_suffix(".part")
+        torch.save(state | {"step": self.step, "seconds": self.seconds}, partial)
+        partial.replace(self._checkpoint)
+        torch.save(self.average.state_dict(), self.out / "weights.pt")
+
+    def train(self, batch: Batch, share: float) -> dict[str, float]:
+        """One step; `share` of the run is over."""
+        rate = RATE if share < FALLS_FROM else max(LAST_RATE, RATE * (1 - share) / (1 - FALLS_FROM))
+        for optimiser in (self.by_generator, self.by_adversary):
+            for group in optimiser.param_groups:
+                group["lr"] = rate
+        adversarial = share > ADVERSARY_FROM
+        with torch.autocast(self.device.type, dtype=torch.bfloat16):
+            colour, matte = self.generator(batch.inputs)
+        colour, matte = colour.float(), matte.float()
+        warp = batch.inputs[:, WARP]
+        picture = warp + matte * (colour - warp)
+        weight = W_REST + W_PART * batch.weight
+        change = (picture[1::2] - picture[::2]) - (batch.truth[1::2] - batch.truth[::2])
+        l1 = weighted_l1(picture, batch.truth, weight)
+        loss = l1 + W_FLICKER * (change.abs() * weight[::2]).mean() + W_MATTE * matte.mean()
+        drawing = batch.inputs[:, DRAWING]
+        if adversarial:
+            loss = loss + self._fool(picture, batch.truth, drawing)
+        self.by_generator.zero_grad()
+        loss.backward()
+        self.by_generator.step()
+        hinge = self._learn(picture.detach(), batch.truth, drawing) if adversarial else 0.0
+        self._follow()
+        self.step += 1
+        with torch.no_grad():
+            before = float(weighted_l1(warp, batch.truth, weight))
+        return {"l1": float(l1.detach()), "warp_l1": before, "hinge": hinge, "matte": float(matte.detach().mean())}
+
+    def _fool(self, picture: Tensor, truth: Tensor, drawing: Tensor) -> Tensor:
+        with torch.autocast(self.device.type, dtype=torch.bfloat16):
+            verdict, features = self.adversary(torch.cat([picture, drawing], 1))
+            with torch.no_grad():
+                _, wanted = self.adversary(torch.cat([truth, drawing], 1))
+        alike = sum(((a.float() - b.float()).abs().mean() for a, b in zip(features, wanted, strict=True)), torch.zeros(()))
+        return W_FEATURES * alike - W_ADVERSARY * verdict.float().mean()
+
+    def _learn(self, picture: Tensor, truth: Tensor, drawing: Tensor) -> float:
+        with torch.autocast(self.device.type, dtype=torch.bfloat16):
+            real = self.adversary(torch.cat([truth, drawing], 1))[0].float()
+            made = self.adversary(torch.cat([picture, drawing], 1))[0].float()
+        hinge = F.relu(1 - real).mean() + F.relu(1 + made).mean()
+        self.by_adversary.zero_grad()
+        hinge.backward()
+        self.by_adversary.step()
+        return float(hinge.detach())
+
+    @torch.no_grad()
+    def _follow(self) -> None:
+        keep = min(EMA, self.step / (self.step + 20))
+        for mean, now in zip(self.average.state_dict().values(), self.generator.state_dict().values(), strict=True):
+            if mean.dtype.is_floating_point:
+                mean.lerp_(now, 1 - keep)
+            else:
+                mean.copy_(now)
+
+    @torch.no_grad()
+    def sheet(self, batch: Batch, path: Path) -> None:
+        """Warp, drawing, generator, matte and truth of some pictures."""
+        self.average.eval()
+        colour, matte = self.average(batch.inputs[::2])
+        warp = batch.inputs[::2, WARP]
+        columns = [warp, batch.inputs[::2, DRAWING], warp + matte * (colour - warp), 2 * matte.expand(-1, 3, -1, -1) - 1, batch.truth[::2]]
+        rows = torch.cat(columns, 3).clamp(-1, 1).permute(0, 2, 3, 1).cpu().float().numpy()
+        half = len(rows) // 2
+        picture = np.hstack([np.vstack(list(rows[:half])), np.vstack(list(rows[half : 2 * half]))])
+        cv2.imwrite(str(path), cv2.resize(((picture + 1) * 127.5).astype(np.uint8), None, fx=1.5, fy=1.5))
+
+
+def run(part: str, data: Path, out: Path, minutes: float, workers: int) -> Iterator[dict[str, float]]:
+    out.mkdir(parents=True, exist_ok=True)
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    trainer, pool, random = Trainer(part, out, device), Pool(part, data, workers), np.random.default_rng()
+    last_s, recent = time.monotonic(), list[dict[str, float]]()
+    while trainer.seconds < 60 * minutes:
+        batch = Batch.of(pool.batch(random), random, device)
+        recent.append(trainer.train(batch, trainer.seconds / (60 * minutes)))
+        now_s = time.monotonic()
+        trainer.seconds += min(now_s - last_s, 5.0)  # a run that was paused has not trained
+        last_s = now_s
+        if trainer.step % 200 == 0:
+            trainer.save()
+            trainer.sheet(batch, out / "sheet.png")
+            means = {name: float(np.mean([r[name] for r in recent])) for name in recent[0]}
+            recent.clear()
+            yield {"step": trainer.step, "minutes": trainer.seconds / 60, "units": pool.made} | means
+    trainer.save()
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("part", choices=CONFIGS)
+    parser.add_argument("--data", type=Path, required=True)
+    parser.add_argument("--out", type=Path, default=Path("out/train"))
+    parser.add_argument("--minutes", type=float, default=90)
+    parser.add_argument("--workers", type=int, default=1, help="processes that make pairs")
+    asked = parser.parse_args()
+    out = asked.out / asked.part
+    for line in run(asked.part, asked.data, out, asked.minutes, asked.workers):
+        text = json.dumps({key: round(value, 4) for key, value in line.items()})
+        print(text, flush=True)
+        with (out / "log.jsonl").open("a", encoding="utf-8") as log:
+            log.write(text + "\n")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,236 @@
+"""Training pairs for the generator: what the warp made of a photograph beside what a camera saw.
+
+Two frames of a clip: one is the photograph, the other the truth. A still: the warp moves it to another expression and pose,
+that becomes the photograph, and the still itself is the truth. Both go through `engine.render.portrait`, layers of the mouth
+and eyes included, so that the network meets the errors that it has to mend.
+
+A unit is two consecutive pictures of the same puppet, so that flicker can be punished:
+(2, size, size, 14) uint8 = the network's ten inputs, the truth's BGR, the weight of each pixel.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import av
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from engine.face import landmarks as lm
+from engine.face.performance import HeadMotion, Performance
+from engine.face.pose import Pose, euler_from_rotation, fit_head
+from engine.face.reference import reference_face
+from engine.face.retarget import Target
+from engine.render.crops import PLACES, Part, Place, crop, crop_matrix, draw_geometry, stretch, to_crop
+from engine.render.portrait import Portrait
+
+STILL_SHARE = 0.5  # of all photographs
+TARGETS = 4  # pictures asked of each photograph
+JITTER = (0.05, 0.09, 4.0)  # of the crop: shift (inter-ocular distances), scale (natural log), degrees; standard deviations / 2
+POSE_DEG = (16.0, 10.0, 6.0)  # how far stills are turned away, standard deviations
+LARGEST_YAW_DEG = 35.0  # stills turned further show half a face
+SLIP = 0.012  # error of landmarks as retargeting makes it, inter-ocular distances, in one photograph of two
+NOISE = 0.003  # the same from one picture to the next
+
+Picture = NDArray[np.uint8]
+
+
+@dataclass(frozen=True, slots=True)
+class Footage:
+    """Pictures of one person with landmarks."""
+
+    name: str
+    pictures: list[Picture]
+    landmarks_px: NDArray[np.float32]  # (n, 478, 3)
+    ordered: bool  # consecutive frames of a clip
+
+    def gaps(self) -> NDArray[np.float32]:
+        """How far the lips are apart in each picture, inter-ocular distances."""
+        return np.array([lm.lip_gap(p) / lm.inter_ocular(p) for p in self.landmarks_px], np.float32)
+
+    def lids(self) -> NDArray[np.float32]:
+        """How far the lids are open in each picture, in eye widths."""
+        return np.array([min(lm.lid_openings(p)) for p in self.landmarks_px], np.float32)
+
+
+def load_clip(path: Path) -> Footage:
+    """`NAME.mp4` with `NAME.landmarks.npz` beside it; frames without a face are left out."""
+    table = np.load(path.with_suffix(".landmarks.npz"), allow_pickle=False)
+    with av.open(str(path)) as container:
+        frames = [frame.to_ndarray(format="bgr24") for frame in container.decode(video=0)]
+    count = min(len(frames), len(table["found"]))
+    kept = np.flatnonzero(table["found"][:count])
+    return Footage(path.stem, [frames[i] for i in kept], table["landmarks_px"][kept].astype(np.float32), ordered=True)
+
+
+def load_stills(folder: Path) -> list[Footage]:
+    """A folder of pictures with `landmarks.npz`. Two pictures of one of the London adults make one piece of footage."""
+    table = np.load(folder / "landmarks.npz", allow_pickle=False)
+    people: dict[str, list[int]] = {}
+    for i, name in enumerate(table["names"]):
+        person = str(name).rsplit("_", 1)[0] if "london" in folder.name else str(name)
+        people.setdefault(person, []).append(i)
+    read = [cv2.imread(str(folder / str(name))) for name in table["names"]]
+    points = table["landmarks_px"].astype(np.float32)
+    people = {person: of for person, of in people.items() if abs(_yaw_deg(points[of[0]])) < LARGEST_YAW_DEG}
+    return [Footage(person, [read[i] for i in of], points[of], ordered=False) for person, of in people.items()]
+
+
+class Pairs:
+    """An endless supply of units from a data folder (`clips/`, `stills_*/`)."""
+
+    def __init__(self, folder: Path, sizes: dict[Part, int], seed: int) -> None:
+        self._sizes = sizes
+        self._random = np.random.default_rng(seed)
+        self._clips = [load_clip(path) for path in sorted((folder / "clips").glob("*.mp4"))]
+        self._stills = [s for sub in sorted(folder.glob("stills_*")) for s in load_stills(sub)]
+        self._couples = [s for s in self._stills if len(s.pictures) > 1]
+        self._clip_odds = _odds(np.array([len(c.pictures) for c in self._clips]) ** 0.5)
+        self._still_odds = _odds(np.array([1 + 3 * np.clip(s.gaps().max() / 0.1, 0, 1) for s in self._stills]))
+        self._openness = [_Openness(_odds(0.02 + c.gaps()), _odds(np.exp(-8 * c.lids()))) for c in self._clips]
+
+    def __iter__(self) -> Iterator[dict[Part, list[NDArray[np.uint8]]]]:
+        while True:
+            yield self.unit()
+
+    def unit(self) -> dict[Part, list[NDArray[np.uint8]]]:
+        """Units of every part from one photograph."""
+        draw = self._random.random()
+        if draw < STILL_SHARE:
+            return self._from_still(self._stills[self._random.choice(len(self._stills), p=self._still_odds)])
+        if draw < STILL_SHARE + 0.12 and self._couples:
+            return self._from_couple(self._couples[self._random.integers(len(self._couples))])
+        return self._from_clip(self._random.choice(len(self._clips), p=self._clip_odds))
+
+    def _from_clip(self, number: int) -> dict[Part, list[NDArray[np.uint8]]]:
+        clip, openness = self._clips[number], self._openness[number]
+        some = self._random.integers(len(clip.pictures), size=4)
+        shut = min(some, key=lambda i: openness.mouth[i]) if self._random.random() < 0.5 else some[0]
+        portrait = Portrait(clip.pictures[shut], clip.landmarks_px[shut])
+        units: dict[Part, list[NDArray[np.uint8]]] = {}
+        for k in range(TARGETS):
+            odds = (openness.mouth, openness.lids, None, None)[k]
+            j = min(int(self._random.choice(len(clip.pictures), p=odds)), len(clip.pictures) - 2)
+            truths = [(clip.pictures[i], clip.landmarks_px[i]) for i in (j, j + 1)]
+            self._add(units, portrait, clip.pictures[shut], truths)
+        return units
+
+    def _from_couple(self, couple: Footage) -> dict[Part, list[NDArray[np.uint8]]]:
+        i, j = self._random.permutation(len(couple.pictures))[:2]
+        portrait = Portrait(couple.pictures[i], couple.landmarks_px[i])
+        units: dict[Part, list[NDArray[np.uint8]]] = {}
+        self._add(units, portrait, couple.pictures[i], [(couple.pictures[j], couple.landmarks_px[j])] * 2)
+        return units
+
+    def _from_still(self, still: Footage) -> dict[Part, list[NDArray[np.uint8]]]:
+        """Move the still away, and bring it back."""
+        i = self._random.integers(len(still.pictures))
+        truth, points = still.pictures[i], still.landmarks_px[i]
+        away, target = Portrait(truth, points).draw(self._performance())
+        units: dict[Part, list[NDArray[np.uint8]]] = {}
+        self._add(units, Portrait(away, target.landmarks_px), away, [(truth, points)] * 2)
+        return units
+
+    def _performance(self) -> Performance:
+        """Head and expression of somebody in a clip, turned further at random; often with the lips together."""
+        r = self._random
+        clip = self._clips[r.choice(len(self._clips), p=self._clip_odds)]
+        u, v = r.integers(len(clip.pictures), size=2)
+        mean = reference_face().mean
+        shapes = [fit_head(mean, p).invert(p) for p in clip.landmarks_px[[u, v]]]
+        offsets = (shapes[0] - shapes[1]) * np.float32(r.uniform(0, 1.2))
+        if r.random() < 0.6:
+            offsets[lm.LIP_PAIRS.ravel()] *= np.float32(r.uniform(0, 0.4))
+        yaw, pitch, roll = r.normal(0, POSE_DEG)
+        shift = np.append(r.normal(0, 0.03, 2), 0).astype(np.float32)
+        return Performance(HeadMotion((yaw, pitch, roll), shift, float(np.exp(r.normal(0, 0.06)))), offsets)
+
+    def _add(
+        self,
+        units: dict[Part, list[NDArray[np.uint8]]],
+        portrait: Portrait,
+        photograph: Picture,
+        truths: list[tuple[Picture, NDArray[np.float32]]],
+    ) -> None:
+        """One unit for each place of the face; both pictures share the crop's error of place and differ in slips."""
+        shake = self._shake()
+        slip = _slip(self._random, SLIP) * (self._random.random() < 0.5)
+        steps: dict[Place, list[Picture]] = {place: [] for place in PLACES}
+        for truth, points in truths:
+            target = Target(points, fit_head(reference_face().mean, points))
+            error = (slip + _slip(self._random, NOISE)) * np.float32(target.pose.scale)
+            seen = Target(points + error, target.pose)
+            warped = portrait.draw_target(seen)
+            for place in PLACES:
+                size = self._sizes[place.part]
+                matrix = _shaken(crop_matrix(place, seen, size), shake, target.pose, size)
+                inputs = network_input(place, portrait, photograph, warped, seen, matrix, size)
+                weight = _weight(place, target, matrix, size)
+                steps[place].append(np.dstack([inputs, crop(truth, matrix, size), weight]))
+        for place, pictures in steps.items():
+            units.setdefault(place.part, []).append(np.stack(pictures))
+
+    def _shake(self) -> NDArray[np.float64]:
+        shift, scale, turn = JITTER
+        r = self._random
+        return np.array([*r.normal(0, shift / 2, 2), r.normal(0, scale / 2), np.radians(r.normal(0, turn / 2))])
+
+
+@dataclass(frozen=True, slots=True)
+class _Openness:
+    mouth: NDArray[np.float64]  # odds of each frame, larger where the mouth is open
+    lids: NDArray[np.float64]  # larger where the lids are shut
+
+
+def network_input(
+    place: Place, portrait: Portrait, photograph: Picture, warped: Picture, target: Target, matrix: NDArray[np.float32], size: int
+) -> NDArray[np.uint8]:
+    """(size, size, 10): what the network sees of a warped picture. The last picture that `portrait` drew is `warped`."""
+    at_rest = Target(portrait.face.landmarks_px, portrait.face.pose)
+    unit = place.span * portrait.face.pose.scale / size
+    return np.dstack([
+        crop(warped, matrix, size),
+        draw_geometry(place, target, matrix, size),
+        crop(photograph, crop_matrix(place, at_rest, size), size),
+        stretch(portrait.backward, matrix, size, unit),
+    ])  # fmt: skip
+
+
+def _shaken(matrix: NDArray[np.float32], shake: NDArray[np.float64], pose: Pose, size: int) -> NDArray[np.float32]:
+    """The crop moved, scaled and turned a little about its middle."""
+    x, y, log_scale, turn = shake
+    c, s = np.cos(turn) * np.exp(log_scale), np.sin(turn) * np.exp(log_scale)
+    linear = matrix[:, :2] @ np.array([[c, -s], [s, c]])
+    middle = matrix[:, :2] @ np.full(2, (size - 1) / 2) + matrix[:, 2]
+    corner = middle + np.array([x, y]) * pose.scale - linear @ np.full(2, (size - 1) / 2)
+    return np.column_stack([linear, corner]).astype(np.float32)
+
+
+def _weight(place: Place, target: Target, matrix: NDArray[np.float32], size: int) -> NDArray[np.uint8]:
+    """(size, size): 255 on the lips or the eye, falling off around them."""
+    points = to_crop(target.landmarks_px, matrix)
+    weight = np.zeros((size, size), np.uint8)
+    cv2.fillConvexPoly(weight, cv2.convexHull(np.round(points[place.anchor]).astype(np.int32)), 255)
+    return cv2.GaussianBlur(weight, (0, 0), 0.04 * size)
+
+
+def _slip(random: np.random.Generator, size: float) -> NDArray[np.float32]:
+    """(478, 3): a smooth error of the lips' and lids' places, of standard deviation `size`; canonical frame."""
+    error = np.zeros((lm.COUNT, 3), np.float32)
+    mean = reference_face().mean
+    for contour in (lm.LIPS_OUTER, lm.LIPS_INNER, lm.EYE_LEFT, lm.EYE_RIGHT):
+        centred = mean[contour, :2] - mean[contour, :2].mean(0)
+        error[contour, :2] = random.normal(0, size, 2) + centred * random.normal(0, 2 * size, 2)
+    return error
+
+
+def _yaw_deg(landmarks_px: lm.Points) -> float:
+    return euler_from_rotation(fit_head(reference_face().mean, landmarks_px).rotation)[0]
+
+
+def _odds(weights: NDArray[np.floating]) -> NDArray[np.float64]:
+    exact = weights.astype(np.float64)
+    return exact / exact.sum()
