@@ -12,7 +12,7 @@ from rich.console import Console
 
 from engine.errors import ConfigError
 
-app = typer.Typer(no_args_is_help=True, help="Measure: latency, stages, reenactment.")
+app = typer.Typer(no_args_is_help=True, help="Measure: latency, glass, stages, reenactment.")
 console = Console()
 
 
@@ -51,6 +51,21 @@ def latency(
     for line in lines:
         console.print(line, style="red")
     sys.exit(1 if lines else 0)
+
+
+@app.command()
+def glass(
+    camera: Annotated[str, typer.Option(help="Index, path or name of the camera that films the screen.")] = "0",
+    seconds: Annotated[float, typer.Option(help="How long to film.")] = 30.0,
+    report: Annotated[Path | None, typer.Option(help="JSON file to write.")] = None,
+) -> None:
+    """The whole delay, screen and camera included: shows a target in a window for your camera to film."""
+    from benchmarks.latency.glass import run
+    from benchmarks.results import default_path, write_result
+    from engine.output.window import require_screen
+
+    require_screen()
+    write_result(report or default_path("glass"), run(camera, seconds, console))
 
 
 def _read(path: Path) -> dict[str, object]:

@@ -15,6 +15,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+import cv2
 import numpy as np
 from rich.console import Console
 from rich.table import Table
@@ -32,6 +33,7 @@ from engine.output.video_file import VideoFileSink
 from engine.puppet.format import load_puppet
 from engine.puppet.shipped import find_puppet
 from engine.render import portrait as portrait_module
+from engine.render.quality import LADDER
 from engine.render.scene import PortraitScene, Rendered
 from engine.track.tracker import Tracker
 
@@ -141,6 +143,28 @@ def _rest(row: dict[str, float], stage: str) -> float:
     return row[stage] - sum(value for name, value in row.items() if name.startswith(f"{stage}: "))
 
 
+def measure_ladder(frames: int = 60) -> list[dict[str, Any]]:
+    """What each quality that the governor may choose saves and shows: its time, and its likeness to the full picture while
+    the demo performer drives (PSNR, dB; nobody sees a difference over 45)."""
+    video, tracker = VideoFile(demo_clip()), Tracker()
+    scene = PortraitScene(load_puppet(find_puppet("bruno")), 1280, 720)
+    performances = [tracker(frame).performance or Performance.neutral() for frame in islice(video, 0, 4 * frames, 4)]
+    rows, full = [], [scene.draw(p) for p in performances]
+    for quality in LADDER:
+        scene.quality, times = quality, []
+        for performance in [performances[0], *performances]:
+            begin_s = time.perf_counter()
+            scene.draw(performance)
+            times.append((time.perf_counter() - begin_s) * 1e3)
+        likeness = [float(cv2.PSNR(a, scene.draw(p))) for a, p in zip(full, performances, strict=True)]
+        rows.append(
+            {"quality": quality.name, "p50_ms": float(np.median(times[1:])), "psnr_db": float(np.mean(likeness))}
+        )
+    tracker.close()
+    video.close()
+    return rows
+
+
 def judge(found: dict[str, dict[str, float]]) -> list[str]:
     """What is wrong: stages without a budget, stages over it."""
     wrong = [f"'{name}' has no budget in benchmarks/budget.py" for name in found if name not in BUDGET_MS]
@@ -168,7 +192,13 @@ def run(frames: int, report: Path, console: Console) -> list[str]:
     machine = describe()
     console.print(table)
     console.print(f"on {machine['processor']}, {machine['cores']} cores")
-    write_result(report, {"stages": found, "machine": machine})
+    ladder = measure_ladder()
+    qualities = Table("quality", "render p50, ms", "likeness to full, dB")
+    for step in ladder:
+        likeness = "the same" if step["quality"] == LADDER[0].name else f"{step['psnr_db']:.1f}"
+        qualities.add_row(step["quality"], f"{step['p50_ms']:.2f}", likeness)
+    console.print(qualities)
+    write_result(report, {"stages": found, "qualities": ladder, "machine": machine})
     wrong = judge(found)
     for line in wrong:
         console.print(line, style="red")

@@ -43,6 +43,10 @@ def run(
     mirror: Annotated[bool | None, typer.Option("--mirror", help="Flip the camera picture.")] = None,
     runtime: Annotated[str | None, typer.Option(help="auto or none: what executes the networks (none yet).")] = None,
     neutral: Annotated[str | None, typer.Option(help="auto, or first: the first face is the neutral one.")] = None,
+    target_age: Annotated[
+        float | None,
+        typer.Option(help="Frame age to hold, ms, by drawing less well where time is short; 0 never does."),
+    ] = None,
     seconds: Annotated[float | None, typer.Option(help="Stop after so long.")] = None,
     report: Annotated[Path | None, typer.Option(help="Write the report to this JSON file.")] = None,
     config: Annotated[Path | None, typer.Option(help="Settings from a TOML file; options win over it.")] = None,
@@ -53,7 +57,7 @@ def run(
     options: dict[str, Any] = {
         "camera": camera, "puppet": puppet, "mode": mode, "output": tuple(output) if output else None,
         "size": size, "rate": rate, "camera_size": camera_size, "mirror": mirror, "runtime": runtime,
-        "neutral": neutral, "seconds": seconds, "report": report,
+        "neutral": neutral, "target_age": target_age, "seconds": seconds, "report": report,
     }  # fmt: skip
     run_loop(read_config(config, {k: v for k, v in options.items() if v is not None}), console)
 

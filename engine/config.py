@@ -43,6 +43,9 @@ class RunConfig(BaseModel):
         default="auto", description="what executes the networks; there is none yet"
     )
     neutral: Literal["auto", "first"] = Field(default="auto", description="how the performer's neutral face is found")
+    target_age: float = Field(
+        default=50.0, ge=0, description="frame age to hold by drawing less well where time is short, ms; 0 never does"
+    )
     seconds: float | None = Field(default=None, gt=0)
     report: Path | None = None
 

@@ -3,18 +3,28 @@
 from __future__ import annotations
 
 import ctypes.util
+import os
+import subprocess
 import sys
+from collections.abc import Callable
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
 from pathlib import Path
 
+import psutil
+
+from engine.capture.modes import Mode, camera_modes
 from engine.capture.webcam import cameras
 from engine.machine import cores, processor, processor_flags
 from engine.output.virtual_camera import ADVICE
 from engine.output.window import screen_available
 
 PACKAGES = ("mediapipe", "opencv-contrib-python", "numpy", "numba", "av", "pyvirtualcam")
+INSTRUCTION_SETS = {"AVX2": "avx2", "AVX-512": "avx512f", "AMX": "amx_tile"}
+WANTED_HZ, WANTED_HEIGHT_PX = 29.0, 720  # of a camera; 30 Hz are 29.97 to some
+MOST_BUSY_PERCENT = 50.0
+EXCLUSIVE_CAPS = Path("/sys/module/v4l2loopback/parameters/exclusive_caps")
 OTHER_OPENCV = ("opencv-python", "opencv-python-headless", "opencv-contrib-python-headless")
 
 
@@ -52,14 +62,26 @@ def _installed(name: str) -> bool:
 
 def _processor() -> Finding:
     flags = processor_flags()
-    sets = [name for name, flag in (("AVX2", "avx2"), ("AVX-512", "avx512f"), ("AMX", "amx_tile")) if flag in flags]
-    enough = cores() >= 2
+    there = [name for name, flag in INSTRUCTION_SETS.items() if flag in flags]
+    found = f"{processor()}, {cores()} cores, {', '.join(there) or 'no AVX2'}"
+    if cores() < 2:
+        return Finding("processor", False, found, "the live loop needs two cores: give the machine another")
+    if flags and "avx2" not in flags:
+        advice = "without AVX2 tracking takes three times as long: use a newer processor, or --size 640x360"
+        return Finding("processor", False, found, advice)
+    return Finding("processor", True, found)
+
+
+def _load(busy_percent: Callable[[], float]) -> Finding:
+    busy = busy_percent()
+    found = f"{busy:.0f} % of all cores are busy"
     return Finding(
-        "processor",
-        enough,
-        f"{processor()}, {cores()} cores, {', '.join(sets) or 'no AVX2'}",
-        "the live loop needs two cores",
+        "other programs", busy < MOST_BUSY_PERCENT, found, "end what computes: mimicam needs a core of its own"
     )
+
+
+def _busy_percent() -> float:
+    return psutil.cpu_percent(interval=0.5)
 
 
 def _virtual_devices() -> list[str]:
@@ -67,20 +89,53 @@ def _virtual_devices() -> list[str]:
     return [d for d, _ in cameras() if Path(f"/sys/devices/virtual/video4linux/{Path(d).name}").exists()]
 
 
-def _cameras() -> Finding:
-    virtual = _virtual_devices()
-    found = ", ".join(f"{device} ({name})" for device, name in cameras() if device not in virtual)
+def _cameras() -> list[Finding]:
+    """One finding for each camera, or one that there is none."""
     if sys.platform != "linux":
-        return Finding("cameras", True, "not listed on this system: try --camera 0, 1, ...")
-    return Finding("cameras", bool(found), found or "none", "plug one in, or use --camera demo")
+        return [Finding("cameras", True, "not listed on this system: try --camera 0, 1, ...")]
+    virtual = _virtual_devices()
+    found = [_camera(device, name, camera_modes) for device, name in cameras() if device not in virtual]
+    usable = [finding for finding in found if finding is not None]
+    return usable or [Finding("cameras", False, "none", "plug one in, or use --camera demo")]
+
+
+def _camera(device: str, name: str, modes_of: Callable[[str], list[Mode]]) -> Finding | None:
+    """What a camera offers; None for a device that gives no pictures, as the second one of most webcams."""
+    what = f"camera {device}"
+    try:
+        modes = modes_of(device)
+    except PermissionError:
+        advice = "sudo usermod -aG video $USER, then log in again"
+        return Finding(what, False, f"{name}: you may not open it", advice)
+    except OSError as error:
+        return Finding(what, False, f"{name}: {error.strerror}", "unplug it and plug it in again")
+    if not modes:
+        return None
+    best = max(modes, key=lambda m: (min(m.rate_hz, WANTED_HZ), min(m.height_px, WANTED_HEIGHT_PX), m.fourcc == "MJPG"))
+    if best.rate_hz >= WANTED_HZ and best.height_px >= WANTED_HEIGHT_PX:
+        return Finding(what, True, f"{name}: {best}")
+    advice = f"use --camera-size {best.width_px}x{best.height_px}; for more, a USB 3 port or another camera"
+    return Finding(what, False, f"{name}: no 720p at {WANTED_HZ:g} Hz, at best {best}", advice)
 
 
 def _virtual_camera() -> Finding:
     if sys.platform == "linux":
-        devices = _virtual_devices()
-        return Finding("virtual camera", bool(devices), ", ".join(devices) or "no v4l2loopback device", ADVICE["linux"])
+        return _loopback(_virtual_devices(), EXCLUSIVE_CAPS)
     backend = "obs" if sys.platform in ("win32", "darwin") else "unknown"
     return Finding("virtual camera", True, f"pyvirtualcam with {backend} (not opened)", ADVICE.get(sys.platform, ""))
+
+
+def _loopback(devices: list[str], exclusive_caps: Path) -> Finding:
+    """Whether v4l2loopback is there, may be written to, and is such that browsers see it."""
+    what, found = "virtual camera", ", ".join(devices)
+    if not devices:
+        return Finding(what, False, "no v4l2loopback device", ADVICE["linux"])
+    if not any(os.access(device, os.W_OK) for device in devices):
+        return Finding(what, False, f"{found}: you may not write", "sudo usermod -aG video $USER, then log in again")
+    if exclusive_caps.is_file() and "Y" not in exclusive_caps.read_text():
+        reload = "sudo modprobe -r v4l2loopback; sudo modprobe v4l2loopback exclusive_caps=1 card_label=mimicam"
+        return Finding(what, False, f"{found}, but without exclusive_caps: Chrome does not list it", reload)
+    return Finding(what, True, found)
 
 
 def _screen() -> Finding:
@@ -95,9 +150,19 @@ def _gpu() -> Finding:
     if not driver:
         return Finding("NVIDIA GPU", False, "no driver", "not needed: the CPU path is complete")
     usable = find_spec("pycuda") is not None
-    return Finding("NVIDIA GPU", usable, "driver found", "the GPU path is not part of this version: the CPU path runs")
+    found = _gpu_name() or "driver found"
+    return Finding("NVIDIA GPU", usable, found, "the GPU path is not part of this version: the CPU path runs")
+
+
+def _gpu_name() -> str:
+    """Name, driver and memory as nvidia-smi says them; empty where it doesn't."""
+    ask = ["nvidia-smi", "--query-gpu=name,driver_version,memory.total", "--format=csv,noheader"]
+    try:
+        return subprocess.run(ask, capture_output=True, text=True, timeout=10, check=True).stdout.strip()
+    except (OSError, subprocess.SubprocessError):
+        return ""
 
 
 def examine() -> list[Finding]:
     """All findings, most important first."""
-    return [_packages(), _processor(), _cameras(), _virtual_camera(), _screen(), _gpu()]
+    return [_packages(), _processor(), _load(_busy_percent), *_cameras(), _virtual_camera(), _screen(), _gpu()]

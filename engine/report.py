@@ -10,15 +10,22 @@ from rich.console import Console
 from rich.table import Table
 
 from engine.errors import MimicamError, OutputError
+from engine.live.governor import Governor
 from engine.live.meter import Meter
 from engine.machine import describe
+from engine.render.quality import LADDER
 
 COUNTS = ("captured", "tracked", "rendered", "sent", "repeated", "out_of_order", "left_out")  # left out by a recording
 STATES = ("live", "held", "easing", "still")
 
 
 def run_report(
-    meter: Meter, skipped: int, memory_mb: dict[str, float], setting: dict[str, Any], failure: MimicamError | None
+    meter: Meter,
+    skipped: int,
+    governor: Governor,
+    memory_mb: dict[str, float],
+    setting: dict[str, Any],
+    failure: MimicamError | None,
 ) -> dict[str, Any]:
     """Everything that a run counted. Ages and durations in ms, memory in MB, rates in pictures a second."""
     frames = {name: meter.counted(name) for name in COUNTS}
@@ -33,6 +40,7 @@ def run_report(
         "age_ms": {key: round(value, 3) for key, value in meter.age.percentiles().items()},
         "stages": stages,
         "puppet_frames": {state: meter.counted(f"puppet_{state}") for state in STATES},
+        "governor": governor_report(governor, meter.started_s),
         "first_frame_s": first_s,
         "camera_reconnected": meter.counted("reconnected"),
         "memory_mb": {
@@ -43,6 +51,23 @@ def run_report(
         "failure": None if failure is None else str(failure),
         "setting": setting,
         "machine": describe(),
+    }
+
+
+def governor_report(governor: Governor, started_s: float) -> dict[str, Any]:
+    """Its target, the quality at the end, and every step on the way; times in seconds since the start."""
+    return {
+        "target_age_ms": governor.target_ms,
+        "quality": LADDER[governor.level].name,
+        "steps": [
+            {
+                "at_s": round(step.at_s - started_s, 2),
+                "from": LADDER[step.before].name,
+                "to": LADDER[step.after].name,
+                "age_ms": round(step.age_ms, 1),
+            }
+            for step in governor.steps
+        ],
     }
 
 
@@ -76,6 +101,9 @@ def print_report(report: dict[str, Any], console: Console) -> None:
         f"{frames['skipped']} skipped ({share:.1f} %), {frames['repeated']} repeated, {frames['out_of_order']} out of order, "
         f"{frames['left_out']} not recorded"
     )
+    governor = report["governor"]
+    changed = f"changed {len(governor['steps'])} times, " * bool(governor["steps"])
+    console.print(f"quality {changed}at the end: {governor['quality']}")
     machine = report["machine"]
     console.print(
         f"on {machine['processor']}, {machine['cores']} cores, Python {machine['python']}, GPU: {machine['gpu']}"

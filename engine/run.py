@@ -20,6 +20,7 @@ from engine.config import RunConfig
 from engine.errors import MimicamError
 from engine.face.calibration import WINDOW_S, Calibration
 from engine.face.performance import Performance
+from engine.live.governor import Governor
 from engine.live.meter import Meter
 from engine.live.pipeline import Pipeline, Source
 from engine.machine import memory_mb
@@ -27,6 +28,7 @@ from engine.output.open import open_sinks
 from engine.output.stage import OutputStage, Sink
 from engine.puppet.format import load_puppet
 from engine.puppet.shipped import find_puppet
+from engine.render.quality import LADDER
 from engine.render.scene import PortraitScene
 from engine.report import print_report, run_report, write_json
 from engine.track.tracker import Tracker
@@ -55,13 +57,15 @@ def run(config: RunConfig, console: Console) -> None:
     with _signals(tracker.calibration):
         source, sinks = _open_ends(config, {"n": tracker.calibration.recapture, "q": stop.set, "esc": stop.set})
         meter = Meter()
+        governor = Governor(len(LADDER) if config.target_age else 1, config.target_age)
         pipeline = Pipeline(source, tracker, scene, OutputStage(sinks, config.rate), meter)
         memory: dict[str, float] = {}
         failure: MimicamError | None = None
         with Live(console=console, refresh_per_second=4, transient=True) as live:
 
             def watch() -> None:
-                live.update(status_line(meter, pipeline.skipped()))
+                scene.quality = LADDER[governor.look(meter.age, time.monotonic())]
+                live.update(status_line(meter, pipeline.skipped(), scene.quality.name))
                 if "settled" not in memory and time.monotonic() - meter.started_s > SETTLED_S:
                     memory["settled"] = memory_mb()
                 if stop.is_set():
@@ -73,7 +77,7 @@ def run(config: RunConfig, console: Console) -> None:
                 failure = error
     memory["end"] = memory_mb()
     meter.count("reconnected", source.reconnected)
-    report = run_report(meter, pipeline.skipped(), memory, _setting(config), failure)
+    report = run_report(meter, pipeline.skipped(), governor, memory, _setting(config), failure)
     print_report(report, console)
     if config.report is not None:
         write_json(report, config.report)
@@ -100,12 +104,12 @@ def _setting(config: RunConfig) -> dict[str, Any]:
     return config.model_dump(mode="json", exclude={"report", "seconds"}, exclude_none=True)
 
 
-def status_line(meter: Meter, skipped: int) -> str:
-    """Rate, age and losses in one line."""
+def status_line(meter: Meter, skipped: int, quality: str) -> str:
+    """Rate, age, what the governor makes of it, and losses in one line."""
     without = sum(meter.counted(f"puppet_{state}") for state in ("held", "easing", "still"))
     return (
         f"{meter.recent_rate_hz(time.monotonic()):5.1f} fps   age {meter.age.recent(RECENT_FRAMES):5.1f} ms   "
-        f"skipped {skipped}   repeated {meter.counted('repeated')}   without performer {without}"
+        f"quality {quality}   skipped {skipped}   repeated {meter.counted('repeated')}   without performer {without}"
     )
 
 

@@ -72,6 +72,7 @@ class Renderer(nn.Module):
         self.head = nn.Conv2d(c, 16, 3, 1, 1)
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """Colour and matte of a batch of crops."""
         skips: list[Tensor] = []
         x = F.pixel_unshuffle(x, 2)  # (n, 40, s/2, s/2)
         for layer in self.down:

@@ -20,10 +20,11 @@ from engine.capture import webcam as webcam_module
 from engine.capture.open import demo_clip, open_source
 from engine.capture.pictures import Pictures
 from engine.capture.stream import NetworkStream
-from engine.capture.synthetic import SyntheticCamera, parse_script
+from engine.capture.synthetic import STATES, SyntheticCamera
 from engine.capture.video_file import PacedVideo, VideoFile
 from engine.capture.webcam import Webcam, WebcamFormat
 from engine.errors import ConfigError, SourceError
+from engine.live.script import parse_script
 
 ANY = WebcamFormat()
 
@@ -274,4 +275,4 @@ def test_script_is_followed() -> None:
 @pytest.mark.parametrize("script", ["walk*3", "ok*x", "ok*-1"])
 def test_script_that_makes_no_sense(script: str) -> None:
     with pytest.raises(ConfigError, match="STATE is one of"):
-        parse_script(script)
+        parse_script(script, STATES)

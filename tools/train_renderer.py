@@ -18,6 +18,7 @@ import threading
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -33,9 +34,11 @@ from tools.training_pairs import Pairs
 
 BATCH_UNITS = 12  # two pictures each
 POOL_UNITS = 9000  # the newest units are kept and used several times, under other light
+USES = 4  # of each unit; making one costs as much as training on two
 RATE, LAST_RATE, FALLS_FROM = 5e-4, 1.5e-5, 0.6
 ADVERSARY_FROM = 0.15  # of the run
 EMA = 0.998
+LOG_STEPS = 100
 W_REST, W_PART = 0.3, 3.0
 W_ADVERSARY, W_FEATURES, W_FLICKER, W_MATTE = 0.05, 0.3, 0.5, 0.01
 
@@ -48,7 +51,7 @@ class Adversary(nn.Module):
         widths = (6, channels, 2 * channels, 4 * channels, 4 * channels)
         self.layers = nn.ModuleList(
             nn.utils.parametrizations.spectral_norm(nn.Conv2d(i, o, 4, 2 if n < 3 else 1, 1))
-            for n, (i, o) in enumerate(zip(widths, widths[1:], strict=False))
+            for n, (i, o) in enumerate(pairwise(widths))
         )
         self.last = nn.utils.parametrizations.spectral_norm(nn.Conv2d(widths[-1], 1, 4, 1, 1))
 
@@ -66,7 +69,7 @@ class Pool:
     def __init__(self, part: str, folder: Path, workers: int) -> None:
         self._size = CONFIGS[part].size_px
         self._units = np.empty((POOL_UNITS, 2, self._size, self._size, INPUTS + 4), np.uint8)
-        self.made = 0
+        self.made, self._used = 0, 0
         context = mp.get_context("spawn")
         self._queue: Any = context.Queue(64)
         for seed in range(workers):
@@ -76,6 +79,9 @@ class Pool:
 
     def _collect(self) -> None:
         while True:
+            if self.made > max(20 * BATCH_UNITS, self._used / USES):
+                time.sleep(0.02)  # the makers wait too once their queue is full
+                continue
             self._units[self.made % POOL_UNITS] = self._queue.get()
             self.made += 1
 
@@ -83,6 +89,7 @@ class Pool:
         """(units * 2, size, size, 14), each unit's two pictures one after the other."""
         while self.made < 20 * BATCH_UNITS:
             time.sleep(0.5)
+        self._used += BATCH_UNITS
         chosen = self._units[random.integers(min(self.made, POOL_UNITS), size=BATCH_UNITS)]
         mirrored = random.random(BATCH_UNITS) < 0.5
         chosen[mirrored] = chosen[mirrored][:, :, :, ::-1]
@@ -207,7 +214,9 @@ class Trainer:
             verdict, features = self.adversary(torch.cat([picture, drawing], 1))
             with torch.no_grad():
                 _, wanted = self.adversary(torch.cat([truth, drawing], 1))
-        alike = sum(((a.float() - b.float()).abs().mean() for a, b in zip(features, wanted, strict=True)), torch.zeros(()))
+        alike = sum(
+            ((a.float() - b.float()).abs().mean() for a, b in zip(features, wanted, strict=True)), torch.zeros(())
+        )
         return W_FEATURES * alike - W_ADVERSARY * verdict.float().mean()
 
     def _learn(self, picture: Tensor, truth: Tensor, drawing: Tensor) -> float:
@@ -235,7 +244,13 @@ class Trainer:
         self.average.eval()
         colour, matte = self.average(batch.inputs[::2])
         warp = batch.inputs[::2, WARP]
-        columns = [warp, batch.inputs[::2, DRAWING], warp + matte * (colour - warp), 2 * matte.expand(-1, 3, -1, -1) - 1, batch.truth[::2]]
+        columns = [
+            warp,
+            batch.inputs[::2, DRAWING],
+            warp + matte * (colour - warp),
+            2 * matte.expand(-1, 3, -1, -1) - 1,
+            batch.truth[::2],
+        ]
         rows = torch.cat(columns, 3).clamp(-1, 1).permute(0, 2, 3, 1).cpu().float().numpy()
         half = len(rows) // 2
         picture = np.hstack([np.vstack(list(rows[:half])), np.vstack(list(rows[half : 2 * half]))])
@@ -253,7 +268,7 @@ def run(part: str, data: Path, out: Path, minutes: float, workers: int) -> Itera
         now_s = time.monotonic()
         trainer.seconds += min(now_s - last_s, 5.0)  # a run that was paused has not trained
         last_s = now_s
-        if trainer.step % 200 == 0:
+        if trainer.step % LOG_STEPS == 0:
             trainer.save()
             trainer.sheet(batch, out / "sheet.png")
             means = {name: float(np.mean([r[name] for r in recent])) for name in recent[0]}

@@ -13,6 +13,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import av
 import cv2
@@ -29,7 +30,11 @@ from engine.render.portrait import Portrait
 
 STILL_SHARE = 0.5  # of all photographs
 TARGETS = 4  # pictures asked of each photograph
-JITTER = (0.05, 0.09, 4.0)  # of the crop: shift (inter-ocular distances), scale (natural log), degrees; standard deviations / 2
+JITTER = (
+    0.05,
+    0.09,
+    4.0,
+)  # of the crop: shift (inter-ocular distances), scale (natural log), degrees; standard deviations / 2
 POSE_DEG = (16.0, 10.0, 6.0)  # how far stills are turned away, standard deviations
 LARGEST_YAW_DEG = 35.0  # stills turned further show half a face
 SLIP = 0.012  # error of landmarks as retargeting makes it, inter-ocular distances, in one photograph of two
@@ -93,6 +98,7 @@ class Pairs:
         self._openness = [_Openness(_odds(0.02 + c.gaps()), _odds(np.exp(-8 * c.lids()))) for c in self._clips]
 
     def __iter__(self) -> Iterator[dict[Part, list[NDArray[np.uint8]]]]:
+        """Units without end."""
         while True:
             yield self.unit()
 
@@ -186,7 +192,13 @@ class _Openness:
 
 
 def network_input(
-    place: Place, portrait: Portrait, photograph: Picture, warped: Picture, target: Target, matrix: NDArray[np.float32], size: int
+    place: Place,
+    portrait: Portrait,
+    photograph: Picture,
+    warped: Picture,
+    target: Target,
+    matrix: NDArray[np.float32],
+    size: int,
 ) -> NDArray[np.uint8]:
     """(size, size, 10): what the network sees of a warped picture. The last picture that `portrait` drew is `warped`."""
     at_rest = Target(portrait.face.landmarks_px, portrait.face.pose)
@@ -231,6 +243,6 @@ def _yaw_deg(landmarks_px: lm.Points) -> float:
     return euler_from_rotation(fit_head(reference_face().mean, landmarks_px).rotation)[0]
 
 
-def _odds(weights: NDArray[np.floating]) -> NDArray[np.float64]:
+def _odds(weights: NDArray[Any]) -> NDArray[np.float64]:
     exact = weights.astype(np.float64)
     return exact / exact.sum()

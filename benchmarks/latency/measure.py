@@ -15,11 +15,14 @@ from numpy.typing import NDArray
 
 from benchmarks.latency.stages import Arrival, Backlog, CarryingRender, ReadingSink, StampingCamera, Times, timed_track
 from engine.config import RunConfig
+from engine.live.governor import Governor
 from engine.live.mailbox import Mailbox
 from engine.live.meter import Meter
 from engine.live.pipeline import Pipeline
 from engine.machine import memory_mb
 from engine.output.stage import OutputStage
+from engine.render.quality import LADDER
+from engine.report import governor_report
 from engine.run import prepare_stages
 
 Way = Literal["mailboxes", "queues", "one thread"]
@@ -40,6 +43,7 @@ class Setting:
     render_extra_ms: float = 0.0  # the renderer takes so much longer
     output_extra_ms: float = 0.0
     busy_cores: int = 0  # other processes that compute without a pause
+    target_age_ms: float = 0.0  # of the governor; 0 has none
 
 
 def measure(setting: Setting) -> dict[str, Any]:
@@ -48,10 +52,12 @@ def measure(setting: Setting) -> dict[str, Any]:
     times, sink, meter = Times(), ReadingSink(setting.output_extra_ms / 1e3), Meter()
     camera = StampingCamera(setting.size, setting.rate_hz)
     track, render = timed_track(tracker, times), CarryingRender(scene, times, setting.render_extra_ms / 1e3)
+    governor = Governor(len(LADDER) if setting.target_age_ms else 1, setting.target_age_ms)
     memory: list[tuple[float, float]] = []
     begin_s, cpu_before = time.monotonic(), _cpu_s()
 
     def watch() -> None:
+        scene.quality = LADDER[governor.look(meter.age, time.monotonic())]
         if not memory or time.monotonic() - memory[-1][0] > 1.0:
             memory.append((time.monotonic(), memory_mb()))
 
@@ -74,6 +80,7 @@ def measure(setting: Setting) -> dict[str, Any]:
         "repeated": meter.counted("repeated"),
         "unreadable": sink.unreadable,
         "stages": {name: series.percentiles() for name, series in sorted(meter.stages.items())},
+        "governor": governor_report(governor, meter.started_s),
         "cpu_cores": (_cpu_s() - cpu_before) / wall_s,
         "memory_mb": _memory(memory),
         "first_frame_ms": (sink.arrivals[0].arrived_s - begin_s) * 1e3 if sink.arrivals else None,

@@ -39,12 +39,13 @@ def page(report: dict[str, Any]) -> str:
 def table(runs: list[dict[str, Any]]) -> str:
     """All runs, a row each."""
     heads = ["setting", *(f"age {c}, ms" for c in COLUMNS), "jitter, ms", "rate", "skipped", "repeated", "out of order"]
-    heads += ["CPU, cores", "memory, MB"]
+    heads += ["CPU, cores", "memory, MB", "quality at the end (steps)"]
     rows = []
     for run in runs:
         cells = [html.escape(run["setting"]["name"]), *(f"{run['age_ms'][c]:.1f}" for c in COLUMNS)]
         cells += [f"{run['jitter_ms']:.1f}", f"{run['rate_hz']:.1f}", str(run["skipped"]), str(run["repeated"])]
         cells += [str(run["out_of_order"]), f"{run['cpu_cores']:.2f}", f"{run['memory_mb']['end']:.0f}"]
+        cells += [f"{run['governor']['quality']} ({len(run['governor']['steps'])})"]
         rows.append("<tr>" + "".join(f"<td>{cell}</td>" for cell in cells) + "</tr>")
     return "<table><tr>" + "".join(f"<th>{h}</th>" for h in heads) + "</tr>" + "".join(rows) + "</table>"
 

@@ -45,19 +45,27 @@ def _bits(stamp: Stamp) -> NDArray[np.uint8]:
 
 def draw_strip(picture: NDArray[np.uint8], stamp: Stamp) -> None:
     """Paint the strip over the top of `picture` (height, width, 3), in place."""
-    height, width = picture.shape[:2]
+    draw_cells(picture[: strip_height(picture.shape[0])], stamp)
+
+
+def draw_cells(area: NDArray[np.uint8], stamp: Stamp) -> None:
+    """Paint the strip over all of `area` (height, width, 3), in place."""
+    tall, width = area.shape[:2]
     bits = _bits(stamp).reshape(ROWS, -1)
     cells = np.concatenate([np.tile([0, 1], (ROWS, 1)), bits, np.tile([1, 0], (ROWS, 1))], axis=1)
-    tall = strip_height(height)
     row = np.minimum(np.arange(tall) * ROWS // tall, ROWS - 1)
     column = np.minimum(np.arange(width) * COLUMNS // width, COLUMNS - 1)
-    picture[:tall] = (16 + 224 * cells[row[:, None], column[None]])[..., None].astype(np.uint8)
+    area[:] = (16 + 224 * cells[row[:, None], column[None]])[..., None].astype(np.uint8)
 
 
 def read_strip(picture: NDArray[np.uint8]) -> Stamp | None:
     """What the strip at the top of `picture` (height, width, 3) says; None where there is none or its checksum fails."""
+    return read_cells(picture, ROWS * HEIGHT_SHARE * picture.shape[0])
+
+
+def read_cells(picture: NDArray[np.uint8], tall: float) -> Stamp | None:
+    """What the strip says that fills the upper `tall` px of `picture` (height, width, 3); None as above."""
     height, width = picture.shape[:2]
-    tall = ROWS * HEIGHT_SHARE * height
     levels = np.empty((ROWS, COLUMNS))
     for row in range(ROWS):
         y0, y1 = _inside(row * tall / ROWS, (row + 1) * tall / ROWS, height)

@@ -9,6 +9,7 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks.latency.measure import Setting, Way, measure
+from engine.config import RunConfig
 from engine.machine import describe
 
 SLOW_PERIODS = 3.0  # a renderer that is so many times too slow
@@ -25,7 +26,8 @@ def ways(seconds: float) -> list[Setting]:
 
 def loads(seconds: float) -> list[Setting]:
     """What people have: larger pictures, higher rates, a busy machine, a slow output."""
-    return [
+    target_ms = RunConfig().target_age
+    governed = [
         Setting("720p 30 Hz", seconds=seconds),
         Setting("720p 60 Hz", rate_hz=60, seconds=seconds),
         Setting("1080p 30 Hz", size=(1920, 1080), seconds=seconds),
@@ -33,12 +35,25 @@ def loads(seconds: float) -> list[Setting]:
         Setting("720p 30 Hz, one core busy", busy_cores=1, seconds=seconds),
         Setting("720p 30 Hz, output takes 50 ms", output_extra_ms=50, seconds=seconds),
     ]
+    alone = Setting("1080p 60 Hz, no governor", size=(1920, 1080), rate_hz=60, seconds=seconds)
+    return [replace(setting, target_age_ms=target_ms) for setting in governed] + [alone]
 
 
 def measure_all(settings: list[Setting], repeats: int, console: Console) -> dict[str, Any]:
     """Measure each setting `repeats` times, showing a row for each."""
     table = Table(
-        "setting", "p50", "p95", "p99", "max", "jitter", "rate", "skipped", "out of order", "CPU", title="frame age, ms"
+        "setting",
+        "p50",
+        "p95",
+        "p99",
+        "max",
+        "jitter",
+        "rate",
+        "skipped",
+        "out of order",
+        "CPU",
+        "quality",
+        title="frame age, ms",
     )
     runs = []
     for setting in settings:
@@ -49,6 +64,7 @@ def measure_all(settings: list[Setting], repeats: int, console: Console) -> dict
             table.add_row(
                 setting.name, *(f"{run['age_ms'][k]:.1f}" for k in ("p50", "p95", "p99", "max")), f"{run['jitter_ms']:.1f}",
                 f"{run['rate_hz']:.1f}", str(run["skipped"]), str(run["out_of_order"]), f"{run['cpu_cores']:.2f}",
+                f"{run['governor']['quality']} ({len(run['governor']['steps'])} steps)",
             )  # fmt: skip
     console.print(table)
     machine = describe()

@@ -15,27 +15,13 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.errors import ConfigError, SourceError
+from engine.errors import SourceError
 from engine.live.frame import Frame
 from engine.live.pacer import Pacer
+from engine.live.script import states_of
 
 STATES = ("ok", "dark", "noise", "silent", "skip", "fail")
 SILENT_PERIOD_S = 1 / 30  # of a camera without a rate
-
-
-def parse_script(script: str) -> list[tuple[str, int]]:
-    """(state, frames) for each word. ConfigError for a word that isn't understood."""
-    steps = []
-    for word in script.split():
-        state, _, count = word.partition("*")
-        if state not in STATES or not (count or "1").isdigit():
-            raise ConfigError(
-                wanted="a script of words STATE*FRAMES",
-                found=f"'{word}'",
-                advice=f"STATE is one of {', '.join(STATES)}.",
-            )
-        steps.append((state, int(count or 1)))
-    return steps
 
 
 class SyntheticCamera:
@@ -43,7 +29,7 @@ class SyntheticCamera:
 
     def __init__(self, script: str, pictures: Sequence[NDArray[np.uint8]], rate_hz: float | None = None) -> None:
         """`pictures` (height, width, 3) are shown in turn; without `rate_hz` frames come as fast as they are read."""
-        self._steps: Iterator[str] = iter([state for state, count in parse_script(script) for _ in range(count)])
+        self._steps: Iterator[str] = iter(states_of(script, STATES))
         self._pictures = list(pictures) or [np.full((360, 640, 3), 90, np.uint8)]
         self._pacer = Pacer(rate_hz) if rate_hz else None
         self._random = np.random.default_rng(0)

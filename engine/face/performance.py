@@ -9,6 +9,8 @@ from numpy.typing import NDArray
 
 from engine.face.landmarks import COUNT, Points
 
+FARTHEST = 1.5  # inter-ocular distances; a jaw that drops all the way moves the chin by 0.6
+
 
 @dataclass(frozen=True, slots=True)
 class HeadMotion:
@@ -35,6 +37,13 @@ class Performance:
     def neutral() -> Performance:
         """Nothing moves."""
         return Performance(HeadMotion.still(), np.zeros((COUNT, 3), np.float32))
+
+    @property
+    def plausible(self) -> bool:
+        """All numbers are finite, and no point leaves its place by more than a face can."""
+        head = np.array([*self.head.angles_deg, *self.head.translation, self.head.scale])
+        sound = bool(np.isfinite(head).all()) and self.head.scale > 0
+        return sound and bool(np.abs(self.offsets).max() <= FARTHEST)  # false for what is not a number
 
     def eased(self, amount: float) -> Performance:
         """This performance at `amount` of its strength; 0 is neutral, 1 itself."""

@@ -30,10 +30,11 @@ class SafeMotion:
         self._strength = 1.0  # how much of the performance shows
 
     def __call__(self, performance: Performance | None, now_s: float) -> tuple[Performance, PuppetState]:
-        """The performance to show at `now_s`, and what it is; `None` is a frame without a performer."""
+        """The performance to show at `now_s`, and what it is; `None` is a frame without a performer,
+        and so is a performance that no face can give."""
         step_s = 0.0 if self._asked_s is None else max(0.0, now_s - self._asked_s)
         self._asked_s = now_s
-        if performance is not None:
+        if performance is not None and performance.plausible:
             self._last, self._seen_s = performance, now_s
             self._strength = min(1.0, self._strength + step_s / RETURN_S)
             return self._shown(), PuppetState.LIVE

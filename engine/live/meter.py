@@ -18,6 +18,7 @@ class Series:
     """Durations in milliseconds. Safe for many threads."""
 
     def __init__(self) -> None:
+        self.added = 0  # values so far, those that are not kept any more included
         self._values: deque[float] = deque(maxlen=KEPT)
         self._guard = threading.Lock()
 
@@ -25,12 +26,13 @@ class Series:
         """One more value."""
         with self._guard:
             self._values.append(value_ms)
+            self.added += 1
 
-    def recent(self, count: int) -> float:
-        """Median of the newest `count` values; 0 when there are none."""
+    def recent(self, count: int, percent: float = 50.0) -> float:
+        """Median, or another percentile, of the newest `count` values; 0 when there are none."""
         with self._guard:
             newest = [self._values[-i] for i in range(1, min(count, len(self._values)) + 1)]
-        return float(np.median(newest)) if newest else 0.0
+        return float(np.percentile(newest, percent)) if newest else 0.0
 
     def percentiles(self) -> dict[str, float]:
         """p50, p95, p99 and max in ms; zeros when there are no values."""

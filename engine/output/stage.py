@@ -6,6 +6,7 @@ import time
 from collections.abc import Sequence
 from typing import Protocol
 
+from engine.errors import OutputError
 from engine.live.frame import Frame
 from engine.live.mailbox import Mailbox
 from engine.live.meter import Meter
@@ -28,6 +29,10 @@ class Sink(Protocol):
     def close(self) -> None:
         """Finish: what was written stays usable."""
         ...
+
+
+def _size(frame: Frame) -> str:
+    return f"{frame.bgr.shape[1]}x{frame.bgr.shape[0]}"
 
 
 class OutputStage:
@@ -61,6 +66,12 @@ class OutputStage:
 
     def _hand_over(self, rendered: Rendered, last: Rendered | None, meter: Meter) -> None:
         frame = rendered.frame
+        if last is not None and frame.bgr.shape != last.frame.bgr.shape:
+            raise OutputError(
+                wanted=f"pictures of {_size(last.frame)}, as the first one",
+                found=_size(frame),
+                advice="This is a defect of the renderer: please report it. What was recorded so far is playable.",
+            )
         if last is not None and frame.index < last.frame.index:
             meter.count("out_of_order")
         with meter.timed("output"):

@@ -25,6 +25,16 @@ def screen_available() -> bool:
     return subprocess.run(attempt, capture_output=True, timeout=30, check=False).returncode == 0
 
 
+def require_screen() -> None:
+    """OutputError where there is no screen."""
+    if not screen_available():
+        raise OutputError(
+            wanted="a screen for the window",
+            found="none, or it does not answer (DISPLAY, WAYLAND_DISPLAY)",
+            advice="Run it on a desktop, or use another --output.",
+        )
+
+
 class WindowSink:
     """A window on this machine's screen. Opened by the first picture, in the thread that sends it."""
 
@@ -32,12 +42,7 @@ class WindowSink:
 
     def __init__(self, keys: dict[str, Callable[[], None]]) -> None:
         """`keys`: what a key does. OutputError where there is no screen."""
-        if not screen_available():
-            raise OutputError(
-                wanted="a screen for the window",
-                found="none, or it does not answer (DISPLAY, WAYLAND_DISPLAY)",
-                advice="Run it on a desktop, or use another --output.",
-            )
+        require_screen()
         self._keys = keys
         self._open = False
         self.left_out = 0

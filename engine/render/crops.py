@@ -77,14 +77,14 @@ def draw_geometry(place: Place, target: Target, matrix: NDArray[np.float32], siz
         iris = points[lm.IRIS_RIGHT if right else lm.IRIS_LEFT]
         radius = float(np.linalg.norm(iris[1:] - iris[0], axis=1).mean())
         _fill(drawing[0], points[lm.EYE_RIGHT if right else lm.EYE_LEFT])
-        cv2.circle(drawing[1], _fixed(iris[:1])[0], round(radius * (1 << SUBPIXEL_BITS)), 255, -1, cv2.LINE_AA, SUBPIXEL_BITS)
+        cv2.circle(
+            drawing[1], _fixed(iris[:1])[0], round(radius * (1 << SUBPIXEL_BITS)), 255, -1, cv2.LINE_AA, SUBPIXEL_BITS
+        )
         _line(drawing[2], points[(lm.BROW_RIGHT if right else lm.BROW_LEFT)[:5]])
     return np.dstack(drawing)
 
 
-def stretch(
-    backward: NDArray[np.float32], matrix: NDArray[np.float32], size_px: int, unit: float
-) -> NDArray[np.uint8]:
+def stretch(backward: NDArray[np.float32], matrix: NDArray[np.float32], size_px: int, unit: float) -> NDArray[np.uint8]:
     """(size, size): by how much the warp stretched what it shows; 128 where it kept its size, less where it stretched.
 
     `backward` (height, width, 2) px is the warp; `unit` is how many pixels of the photograph are one of the crop at rest.

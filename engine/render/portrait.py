@@ -2,20 +2,56 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from engine.face import landmarks as lm
 from engine.face.performance import Performance
+from engine.face.pose import Pose
 from engine.face.retarget import PuppetFace, Target
 from engine.render.eyes import Irises, paint_out_irises
 from engine.render.head_mesh import HeadMesh
 from engine.render.mouth import Mouth
+from engine.render.quality import LADDER, Quality
 from kernels.sample.cpu import sample
 from kernels.soften_edges.cpu import soften_edges
 from kernels.warp_mesh.cpu import warp_mesh
 
 JUMP = 0.03  # source positions of neighbouring pixels further apart than this lie on two sides of an edge, inter-ocular distances
+
+
+@dataclass(frozen=True, slots=True)
+class _Raster:
+    """What one size of picture is drawn from and into."""
+
+    plain: NDArray[np.uint8]  # (height, width, 3), the photograph without irises
+    factor: NDArray[np.float32]  # (2,) its size over the photograph's, x and y
+    backward: NDArray[np.float32]  # (height, width, 2)
+    depth: NDArray[np.float32]  # (height, width)
+
+    @staticmethod
+    def of(plain: NDArray[np.uint8], share: float) -> _Raster:
+        height, width = (max(2, int(side * share)) for side in plain.shape[:2])
+        factor = np.array([width / plain.shape[1], height / plain.shape[0]], np.float32)
+        small = plain if share == 1 else np.asarray(cv2.resize(plain, (width, height), interpolation=cv2.INTER_AREA))
+        backward, depth = np.empty((height, width, 2), np.float32), np.empty((height, width), np.float32)
+        return _Raster(small, factor, backward, depth)
+
+    def shrunk(self, points_px: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Points (n, 2 or 3) of the photograph's pixels in pixels of this size, whose centres lie at whole numbers."""
+        result = points_px.astype(np.float32)
+        result[..., :2] = (result[..., :2] + np.float32(0.5)) * self.factor - np.float32(0.5)
+        result[..., 2:] *= self.factor.mean()
+        return result
+
+    def target(self, target: Target) -> Target:
+        """The face in pixels of this size."""
+        pose = target.pose
+        moved = Pose(pose.rotation, self.shrunk(pose.translation), pose.scale * float(self.factor.mean()))
+        return Target(self.shrunk(target.landmarks_px), moved)
 
 
 class Portrait:
@@ -29,23 +65,43 @@ class Portrait:
         self._mesh = HeadMesh(self.face.landmarks_px, self.face.pose, width, height)
         self._irises = Irises(picture, self.face.landmarks_px)
         self._mouth = Mouth(picture, self.face)
-        self.backward = np.empty((height, width, 2), np.float32)  # of the last picture drawn, px of the photograph
-        self._depth = np.empty((height, width), np.float32)
+        self._rasters: dict[float, _Raster] = {}
 
-    def draw(self, performance: Performance) -> tuple[NDArray[np.uint8], Target]:
+    def draw(self, performance: Performance, quality: Quality = LADDER[0]) -> tuple[NDArray[np.uint8], Target]:
         """A new picture of the photograph's size, and where the face lies in it."""
         target = self.face.retarget(performance)
-        return self.draw_target(target), target
+        return self.draw_target(target, quality), target
 
-    def draw_target(self, target: Target) -> NDArray[np.uint8]:
+    def draw_target(self, target: Target, quality: Quality = LADDER[0]) -> NDArray[np.uint8]:
         """A new picture of the photograph's size with its face where `target` says."""
-        sampled, picture = np.empty_like(self._plain), np.empty_like(self._plain)
-        vertices = self._mesh.place(target.landmarks_px, target.pose)
-        source = self._mesh.source(target.landmarks_px, target.pose)
-        warp_mesh(vertices, source, self._mesh.triangles, self.backward, self._depth)
-        sample(self._plain, self.backward, sampled)
-        soften_edges(sampled, self.backward, JUMP * self.face.pose.scale, picture)
-        self._mouth.draw(picture, target)
+        raster = self._raster(quality.share)
+        shown = self._draw(target, raster, smooth_edges=quality.smooth_edges)
+        if quality.share == 1:
+            return shown
+        return np.asarray(cv2.resize(shown, self._plain.shape[1::-1], interpolation=cv2.INTER_LINEAR), np.uint8)
+
+    @property
+    def backward(self) -> NDArray[np.float32]:
+        """(height, width, 2): which pixel of the photograph the last picture of full size showed where, px."""
+        return self._raster(1.0).backward
+
+    def _raster(self, share: float) -> _Raster:
+        if share not in self._rasters:
+            self._rasters[share] = _Raster.of(self._plain, share)
+        return self._rasters[share]
+
+    def _draw(self, target: Target, raster: _Raster, *, smooth_edges: bool) -> NDArray[np.uint8]:
+        sampled = np.empty_like(raster.plain)
+        vertices = raster.shrunk(self._mesh.place(target.landmarks_px, target.pose))
+        source = raster.shrunk(self._mesh.source(target.landmarks_px, target.pose))
+        warp_mesh(vertices, source, self._mesh.triangles, raster.backward, raster.depth)
+        sample(raster.plain, raster.backward, sampled)
+        picture = sampled
+        if smooth_edges:
+            picture = np.empty_like(sampled)
+            soften_edges(sampled, raster.backward, JUMP * self.face.pose.scale, picture)
+        seen = raster.target(target)
+        self._mouth.draw(picture, seen)
         turn = target.pose.rotation @ self.face.pose.rotation.T
-        self._irises.draw(picture, target.landmarks_px, target.pose.scale / self.face.pose.scale, turn)
+        self._irises.draw(picture, seen.landmarks_px, seen.pose.scale / self.face.pose.scale, turn)
         return picture

@@ -16,6 +16,7 @@ from engine.puppet.format import Puppet, Reference
 from engine.render.canvas import fit_scale, surround
 from engine.render.patch import Region
 from engine.render.portrait import Portrait
+from engine.render.quality import LADDER
 from engine.track.tracker import Tracked
 
 ROOM = 0.7  # how far around the photograph the head may move things, inter-ocular distances
@@ -51,11 +52,12 @@ class PortraitScene:
         picture = np.ascontiguousarray(self._part.of(self._canvas))
         self._portrait = Portrait(picture, reference.landmarks_px + corner, keep_expression=keep_expression)
         self._motion = SafeMotion()
+        self.quality = LADDER[0]  # may be set from another thread; the next picture is drawn so
         self._last_index: int | None = None
 
     def draw(self, performance: Performance) -> NDArray[np.uint8]:
         """A new canvas (height, width, 3) with the puppet doing the performance."""
-        picture, _ = self._portrait.draw(performance)
+        picture, _ = self._portrait.draw(performance, self.quality)
         if picture.shape == self._canvas.shape:
             return picture
         canvas = self._canvas.copy()

@@ -1,0 +1,26 @@
+"""What the renderer may leave out when time is short, in the order in which it is given up.
+
+Each saves more than the one before and shows more; `mimicam bench stages` measures both.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+
+@dataclass(frozen=True, slots=True)
+class Quality:
+    """How a picture is drawn."""
+
+    name: str
+    share: float = 1.0  # of the picture's width and height that is drawn; enlarged afterwards
+    smooth_edges: bool = True
+
+
+LADDER: Final = (
+    Quality("full"),
+    Quality("plain edges", smooth_edges=False),
+    Quality("three quarters", 0.75, smooth_edges=False),
+    Quality("half", 0.5, smooth_edges=False),
+)

@@ -1,0 +1,89 @@
+"""The governor against plants: what it is told is the age that its own level causes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from engine.live.governor import ROOM, WINDOW, Governor
+from engine.live.meter import Series
+
+RATE_HZ = 30.0
+TARGET_MS = 50.0
+Plant = Callable[[int, float], float]  # level, time -> age, ms
+
+
+def drive(governor: Governor, plant: Plant, seconds: float, begin_s: float = 0.0, ages: Series | None = None) -> Series:
+    """Pictures at 30 Hz, a look after every third, as in a run."""
+    ages = ages or Series()
+    for picture in range(int(seconds * RATE_HZ)):
+        now_s = begin_s + picture / RATE_HZ
+        ages.add(plant(governor.level, now_s))
+        if picture % 3 == 0:
+            governor.look(ages, now_s)
+    return ages
+
+
+def costs(*ages_ms: float) -> Plant:
+    return lambda level, now_s: ages_ms[level]
+
+
+def test_it_stays_at_the_best_level_while_that_holds_the_target() -> None:
+    governor = Governor(4, TARGET_MS)
+    drive(governor, costs(45, 40, 30, 20), 300)
+    assert not governor.steps
+
+
+def test_it_goes_down_just_far_enough_and_soon() -> None:
+    governor = Governor(4, TARGET_MS)
+    drive(governor, costs(90, 70, 48, 30), 5)
+    assert governor.level == 2
+    assert [step.after for step in governor.steps] == [1, 2]
+
+
+def test_it_comes_back_when_the_load_goes() -> None:
+    governor = Governor(4, TARGET_MS)
+    ages = drive(governor, costs(90, 70, 48, 30), 20)
+    drive(governor, costs(20, 18, 15, 12), 30, 20.0, ages)
+    assert governor.level == 0
+
+
+@given(st.floats(0.3, 0.69), st.floats(1.01, 3.0), st.integers(2, 6))
+@settings(max_examples=10, deadline=None)
+def test_a_load_at_the_edge_does_not_make_it_flap(below: float, above: float, levels: int) -> None:
+    """The best level is too dear, the next leaves so much room that the best looks possible: tries get rarer and rarer."""
+    governor = Governor(levels, TARGET_MS)
+    drive(governor, costs(above * TARGET_MS, *([below * TARGET_MS] * (levels - 1))), 600)
+    assert below < ROOM
+    assert len(governor.steps) <= 15  # down, then tries after 4, 8, ... 240 s: seven of them, two steps each
+    waits = [b.at_s - a.at_s for a, b in zip(governor.steps[::2], governor.steps[1::2], strict=False)]
+    assert waits == sorted(waits)
+
+
+def test_where_worse_pictures_do_not_help_it_goes_back_to_the_best() -> None:
+    governor = Governor(4, TARGET_MS)
+    drive(governor, costs(110, 109, 108, 107), 600)
+    until = [*(step.at_s for step in governor.steps[1:]), 600.0]
+    at_best = sum(end - step.at_s for step, end in zip(governor.steps, until, strict=True) if step.after == 0)
+    assert at_best > 560
+    assert governor.steps[3].after == 0
+
+
+@settings(max_examples=20, deadline=None)
+@given(st.lists(st.lists(st.floats(1, 200), min_size=4, max_size=4), min_size=1, max_size=6), st.integers(1, 4))
+def test_whatever_happens_a_level_is_kept_for_a_window(loads: list[list[float]], levels: int) -> None:
+    governor, ages = Governor(levels, TARGET_MS), Series()
+    for number, load in enumerate(loads):
+        drive(governor, costs(*load), 20, 20.0 * number, ages)
+    assert 0 <= governor.level < levels
+    gaps = [b.at_s - a.at_s for a, b in zip(governor.steps, governor.steps[1:], strict=False)]
+    assert all(gap >= (WINDOW - 1) / RATE_HZ - 1e-6 for gap in gaps)
+    assert all(step.before != step.after for step in governor.steps)
+
+
+def test_one_level_is_no_choice() -> None:
+    governor = Governor(1, 0.0)
+    drive(governor, costs(500), 60)
+    assert not governor.steps
