@@ -91,6 +91,24 @@ def stages(
 
 
 @app.command()
+def quality(
+    data: Annotated[Path, typer.Option(help="Folder with eval/, judges/ and face_model/.")],
+    sheets: Annotated[Path | None, typer.Option(help="Folder for contact sheets.")] = None,
+    every: Annotated[int, typer.Option(help="Only every n-th portrait on the sheets.")] = 6,
+    runtime: Annotated[str, typer.Option(help="What executes the networks.")] = "auto",
+    report: Annotated[Path | None, typer.Option(help="JSON file to write.")] = None,
+) -> None:
+    """What the generator adds to the warp: likeness, sharpness, flicker, and pictures to look at."""
+    from benchmarks.quality import run
+    from benchmarks.results import default_path
+    from engine.config import read_config
+    from engine.render.generator import load_networks
+
+    networks = load_networks(read_config(None, {"runtime": runtime}).runtime)
+    run(data, every, sheets, {"warp": None, "generator": networks}, report or default_path("quality"), console)
+
+
+@app.command()
 def reenactment(
     data: Annotated[Path, typer.Option(help="Folder with eval/, judges/ and face_model/.")],
     every: Annotated[int, typer.Option(help="Only every n-th portrait, for a quick look.")] = 1,

@@ -35,6 +35,7 @@ from engine.machine import describe
 from engine.offline import neutral_of_clip
 from engine.puppet.consent import Consent
 from engine.puppet.format import Puppet, Reference
+from engine.render.generator import Networks
 from engine.render.scene import PortraitScene
 from engine.track.facemesh import FaceDetector, find_faces
 from engine.track.tracker import Tracked, Tracker
@@ -91,10 +92,10 @@ def read_clip(path: Path, judge: Judge) -> Clip:
     return Clip(path.stem, frames, tracked, opinions, measure(judge, opinions, width, height))
 
 
-def scene_of(reference: Reference, *, keep_expression: bool = False) -> PortraitScene:
+def scene_of(reference: Reference, *, keep_expression: bool = False, networks: Networks | None = None) -> PortraitScene:
     """A scene of the photograph's own size."""
     height, width = reference.picture.shape[:2]
-    return PortraitScene(_puppet(reference), width, height, keep_expression=keep_expression)
+    return PortraitScene(_puppet(reference), width, height, keep_expression=keep_expression, networks=networks)
 
 
 def _puppet(reference: Reference) -> Puppet:
@@ -156,7 +157,8 @@ def _judge(data: str) -> Judge:
     return Judge(Path(data))
 
 
-def _portraits(data: Path) -> list[tuple[str, Reference]]:
+def evaluation_portraits(data: Path) -> list[tuple[str, Reference]]:
+    """The portraits of `data` with their names."""
     table = np.load(data / "eval" / "portraits" / "landmarks.npz", allow_pickle=False)
     return [
         (
@@ -175,7 +177,8 @@ def evaluate_clip(data: str, path: str, every: int) -> dict[str, Any]:
     judge, detector = _judge(data), FaceDetector()
     clip = read_clip(Path(path), judge)
     pairs = {
-        name: evaluate_pair(reference, clip, judge, detector) for name, reference in _portraits(Path(data))[::every]
+        name: evaluate_pair(reference, clip, judge, detector)
+        for name, reference in evaluation_portraits(Path(data))[::every]
     }
     detector.close()
     ranges = {name: range_of(clip.series[name]) for name in MEASURES}

@@ -39,8 +39,8 @@ class RunConfig(BaseModel):
     output: tuple[str, ...] = Field(default=("virtual",), min_length=1)
     size: Size = Field(default=(1280, 720), description="width and height of the outputs, px")
     rate: float = Field(default=30.0, ge=1, le=240, description="pictures a second")
-    runtime: Literal["auto", "none"] = Field(
-        default="auto", description="what executes the networks; there is none yet"
+    runtime: Literal["auto", "none", "openvino", "torch-cpu", "torch-cuda"] = Field(
+        default="auto", description="what executes the networks; none leaves the generator off"
     )
     neutral: Literal["auto", "first"] = Field(default="auto", description="how the performer's neutral face is found")
     target_age: float = Field(

@@ -10,32 +10,15 @@ Reenactment", ICCV 2019, section 3.2), local to one part, with a matte that leav
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-INPUTS = 10
+from models.config import INPUTS, RendererConfig
+
 WARP = slice(0, 3)
 DRAWING = slice(3, 6)
 REFERENCE = slice(6, 9)
-STRETCH = slice(9, 10)
-
-
-@dataclass(frozen=True, slots=True)
-class RendererConfig:
-    """Size of one specialist."""
-
-    size_px: int  # side of the crop it was trained on
-    channels: int  # at half resolution; four times as many at the bottom
-    blocks: int  # residual blocks at the bottom
-
-
-CONFIGS = {
-    "mouth": RendererConfig(size_px=96, channels=48, blocks=3),
-    "eye": RendererConfig(size_px=64, channels=32, blocks=2),
-}
 
 
 def _conv(inputs: int, outputs: int, stride: int = 1) -> nn.Sequential:

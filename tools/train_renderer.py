@@ -29,7 +29,8 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from models.renderer import CONFIGS, DRAWING, INPUTS, REFERENCE, WARP, Renderer
+from models.config import CONFIGS, INPUTS
+from models.renderer import DRAWING, REFERENCE, WARP, Renderer
 from tools.training_pairs import Pairs
 
 BATCH_UNITS = 12  # two pictures each

@@ -25,7 +25,8 @@ from engine.face.performance import HeadMotion, Performance
 from engine.face.pose import Pose, euler_from_rotation, fit_head
 from engine.face.reference import reference_face
 from engine.face.retarget import Target
-from engine.render.crops import PLACES, Part, Place, crop, crop_matrix, draw_geometry, stretch, to_crop
+from engine.render.crops import PLACES, Part, Place, crop, crop_matrix, to_crop
+from engine.render.generator import network_input
 from engine.render.portrait import Portrait
 
 STILL_SHARE = 0.5  # of all photographs
@@ -164,6 +165,7 @@ class Pairs:
         """One unit for each place of the face; both pictures share the crop's error of place and differ in slips."""
         shake = self._shake()
         slip = _slip(self._random, SLIP) * (self._random.random() < 0.5)
+        at_rest = Target(portrait.face.landmarks_px, portrait.face.pose)
         steps: dict[Place, list[Picture]] = {place: [] for place in PLACES}
         for truth, points in truths:
             target = Target(points, fit_head(reference_face().mean, points))
@@ -173,7 +175,10 @@ class Pairs:
             for place in PLACES:
                 size = self._sizes[place.part]
                 matrix = _shaken(crop_matrix(place, seen, size), shake, target.pose, size)
-                inputs = network_input(place, portrait, photograph, warped, seen, matrix, size)
+                reference = crop(photograph, crop_matrix(place, at_rest, size), size)
+                inputs = network_input(
+                    warped, seen, portrait.backward, reference, place, matrix, portrait.face.pose.scale
+                )
                 weight = _weight(place, target, matrix, size)
                 steps[place].append(np.dstack([inputs, crop(truth, matrix, size), weight]))
         for place, pictures in steps.items():
@@ -189,26 +194,6 @@ class Pairs:
 class _Openness:
     mouth: NDArray[np.float64]  # odds of each frame, larger where the mouth is open
     lids: NDArray[np.float64]  # larger where the lids are shut
-
-
-def network_input(
-    place: Place,
-    portrait: Portrait,
-    photograph: Picture,
-    warped: Picture,
-    target: Target,
-    matrix: NDArray[np.float32],
-    size: int,
-) -> NDArray[np.uint8]:
-    """(size, size, 10): what the network sees of a warped picture. The last picture that `portrait` drew is `warped`."""
-    at_rest = Target(portrait.face.landmarks_px, portrait.face.pose)
-    unit = place.span * portrait.face.pose.scale / size
-    return np.dstack([
-        crop(warped, matrix, size),
-        draw_geometry(place, target, matrix, size),
-        crop(photograph, crop_matrix(place, at_rest, size), size),
-        stretch(portrait.backward, matrix, size, unit),
-    ])  # fmt: skip
 
 
 def _shaken(matrix: NDArray[np.float32], shake: NDArray[np.float64], pose: Pose, size: int) -> NDArray[np.float32]:

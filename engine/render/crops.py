@@ -12,10 +12,12 @@ from numpy.typing import NDArray
 from engine.face import landmarks as lm
 from engine.face.pose import euler_from_rotation
 from engine.face.retarget import Target
+from engine.render.patch import Region
 
 Part = Literal["mouth", "eye"]
 SUBPIXEL_BITS = 4
 STRETCH_OCTAVES = 2.0  # an area that was stretched or squeezed by more than two powers of two counts as that
+LARGEST_STEP = 1.4  # pixels of the picture for one of the crop that bilinear sampling takes without loss
 CHIN_LINE = lm.OVAL[10:27]
 NOSE_LINE = np.array([98, 97, 2, 326, 327], np.int32)
 
@@ -51,9 +53,31 @@ def crop_matrix(place: Place, target: Target, size_px: int) -> NDArray[np.float3
 
 
 def crop(picture: NDArray[np.uint8], matrix: NDArray[np.float32], size_px: int) -> NDArray[np.uint8]:
-    """The crop (size, size, channels), bilinear, the picture's edge continued."""
+    """The crop (size, size, channels), bilinear, the picture's edge continued; what is larger than the crop is shrunk first,
+    each pixel the mean of those it stands for."""
     how = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
+    step = float(np.linalg.norm(matrix[:, 0]))
+    if step > LARGEST_STEP:
+        picture, matrix = _shrunk(picture, matrix, size_px, step)
     return cv2.warpAffine(picture, matrix, (size_px, size_px), flags=how, borderMode=cv2.BORDER_REPLICATE)
+
+
+def _shrunk(
+    picture: NDArray[np.uint8], matrix: NDArray[np.float32], size_px: int, step: float
+) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
+    """The part of a picture that a crop shows, at about the crop's scale, and the crop's matrix in it."""
+    corners = np.array([(x, y, 1) for x in (0, size_px - 1) for y in (0, size_px - 1)], np.float32) @ matrix.T
+    region = Region.around(corners, 2 * step, picture.shape[1], picture.shape[0])
+    if region is None:
+        return picture, matrix
+    width, height = max(2, round(region.width / step)), max(2, round(region.height / step))
+    small = cv2.resize(region.of(picture), (width, height), interpolation=cv2.INTER_AREA)
+    factor = np.array([[width / region.width], [height / region.height]], np.float32)
+    moved = matrix.copy()
+    moved[:, 2] += 0.5 - np.array([region.left, region.top], np.float32)
+    moved *= factor
+    moved[:, 2] -= 0.5
+    return small, moved
 
 
 def to_crop(points_px: NDArray[np.float32], matrix: NDArray[np.float32]) -> NDArray[np.float32]:

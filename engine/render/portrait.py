@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
@@ -13,6 +13,7 @@ from engine.face.performance import Performance
 from engine.face.pose import Pose
 from engine.face.retarget import PuppetFace, Target
 from engine.render.eyes import Irises, paint_out_irises
+from engine.render.generator import Generator, Networks
 from engine.render.head_mesh import HeadMesh
 from engine.render.mouth import Mouth
 from engine.render.quality import LADDER, Quality
@@ -25,12 +26,13 @@ JUMP = 0.03  # source positions of neighbouring pixels further apart than this l
 
 @dataclass(frozen=True, slots=True)
 class _Raster:
-    """What one size of picture is drawn from and into."""
+    """What one size of picture is drawn from, by and into."""
 
     plain: NDArray[np.uint8]  # (height, width, 3), the photograph without irises
     factor: NDArray[np.float32]  # (2,) its size over the photograph's, x and y
     backward: NDArray[np.float32]  # (height, width, 2)
     depth: NDArray[np.float32]  # (height, width)
+    generator: Generator | None = None
 
     @staticmethod
     def of(plain: NDArray[np.uint8], share: float) -> _Raster:
@@ -57,14 +59,22 @@ class _Raster:
 class Portrait:
     """One photograph that can be moved. Not safe to call from two threads at once."""
 
-    def __init__(self, picture: NDArray[np.uint8], landmarks_px: lm.Points, *, keep_expression: bool = False) -> None:
-        """`picture` (height, width, 3) BGR with its landmarks (478, 3) px."""
+    def __init__(
+        self,
+        picture: NDArray[np.uint8],
+        landmarks_px: lm.Points,
+        *,
+        keep_expression: bool = False,
+        networks: Networks | None = None,
+    ) -> None:
+        """`picture` (height, width, 3) BGR with its landmarks (478, 3) px. Without `networks` it is the warp alone."""
         height, width = picture.shape[:2]
         self.face = PuppetFace(landmarks_px, keep_expression=keep_expression)
         self._plain = paint_out_irises(picture, self.face.landmarks_px)
         self._mesh = HeadMesh(self.face.landmarks_px, self.face.pose, width, height)
         self._irises = Irises(picture, self.face.landmarks_px)
         self._mouth = Mouth(picture, self.face)
+        self._photograph, self._networks = picture, networks
         self._rasters: dict[float, _Raster] = {}
 
     def draw(self, performance: Performance, quality: Quality = LADDER[0]) -> tuple[NDArray[np.uint8], Target]:
@@ -75,7 +85,7 @@ class Portrait:
     def draw_target(self, target: Target, quality: Quality = LADDER[0]) -> NDArray[np.uint8]:
         """A new picture of the photograph's size with its face where `target` says."""
         raster = self._raster(quality.share)
-        shown = self._draw(target, raster, smooth_edges=quality.smooth_edges)
+        shown = self._draw(target, raster, quality)
         if quality.share == 1:
             return shown
         return np.asarray(cv2.resize(shown, self._plain.shape[1::-1], interpolation=cv2.INTER_LINEAR), np.uint8)
@@ -87,21 +97,28 @@ class Portrait:
 
     def _raster(self, share: float) -> _Raster:
         if share not in self._rasters:
-            self._rasters[share] = _Raster.of(self._plain, share)
+            raster = _Raster.of(self._plain, share)
+            if self._networks is not None:
+                photograph = np.asarray(cv2.resize(self._photograph, raster.plain.shape[1::-1]), np.uint8)
+                at_rest = raster.target(Target(self.face.landmarks_px, self.face.pose))
+                raster = replace(raster, generator=Generator(self._networks, photograph, at_rest))
+            self._rasters[share] = raster
         return self._rasters[share]
 
-    def _draw(self, target: Target, raster: _Raster, *, smooth_edges: bool) -> NDArray[np.uint8]:
+    def _draw(self, target: Target, raster: _Raster, quality: Quality) -> NDArray[np.uint8]:
         sampled = np.empty_like(raster.plain)
         vertices = raster.shrunk(self._mesh.place(target.landmarks_px, target.pose))
         source = raster.shrunk(self._mesh.source(target.landmarks_px, target.pose))
         warp_mesh(vertices, source, self._mesh.triangles, raster.backward, raster.depth)
         sample(raster.plain, raster.backward, sampled)
         picture = sampled
-        if smooth_edges:
+        if quality.smooth_edges:
             picture = np.empty_like(sampled)
             soften_edges(sampled, raster.backward, JUMP * self.face.pose.scale, picture)
         seen = raster.target(target)
         self._mouth.draw(picture, seen)
         turn = target.pose.rotation @ self.face.pose.rotation.T
         self._irises.draw(picture, seen.landmarks_px, seen.pose.scale / self.face.pose.scale, turn)
+        if raster.generator is not None and quality.generator:
+            raster.generator.draw(picture, seen, raster.backward)
         return picture

@@ -16,6 +16,7 @@ class Quality:
     name: str
     share: float = 1.0  # of the picture's width and height that is drawn; enlarged afterwards
     smooth_edges: bool = True
+    generator: bool = True  # where there are networks
 
 
 LADDER: Final = (
@@ -23,4 +24,5 @@ LADDER: Final = (
     Quality("plain edges", smooth_edges=False),
     Quality("three quarters", 0.75, smooth_edges=False),
     Quality("half", 0.5, smooth_edges=False),
+    Quality("half, no networks", 0.5, smooth_edges=False, generator=False),
 )

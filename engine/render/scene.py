@@ -14,6 +14,7 @@ from engine.face.safety import PuppetState, SafeMotion
 from engine.live.frame import Frame
 from engine.puppet.format import Puppet, Reference
 from engine.render.canvas import fit_scale, surround
+from engine.render.generator import Networks
 from engine.render.patch import Region
 from engine.render.portrait import Portrait
 from engine.render.quality import LADDER
@@ -42,15 +43,25 @@ def scaled(reference: Reference, scale: float) -> Reference:
 class PortraitScene:
     """Mode `portrait`: the puppet's own picture is the canvas. Use it from one thread."""
 
-    def __init__(self, puppet: Puppet, width_px: int, height_px: int, *, keep_expression: bool = False) -> None:
-        """`keep_expression` takes the photograph's expression as the neutral one."""
+    def __init__(
+        self,
+        puppet: Puppet,
+        width_px: int,
+        height_px: int,
+        *,
+        keep_expression: bool = False,
+        networks: Networks | None = None,
+    ) -> None:
+        """`keep_expression` takes the photograph's expression as the neutral one; without `networks` it is the warp alone."""
         reference = scaled(puppet.references[0], fit_scale(puppet.references[0].picture, width_px, height_px))
         photograph = np.ascontiguousarray(reference.picture[:height_px, :width_px])
         self._canvas, left, top = surround(photograph, width_px, height_px)
         self._part = _with_room(reference, left, top, width_px, height_px)
         corner = np.array([left - self._part.left, top - self._part.top, 0], np.float32)
         picture = np.ascontiguousarray(self._part.of(self._canvas))
-        self._portrait = Portrait(picture, reference.landmarks_px + corner, keep_expression=keep_expression)
+        self._portrait = Portrait(
+            picture, reference.landmarks_px + corner, keep_expression=keep_expression, networks=networks
+        )
         self._motion = SafeMotion()
         self.quality = LADDER[0]  # may be set from another thread; the next picture is drawn so
         self._last_index: int | None = None

@@ -1,0 +1,139 @@
+"""The generator in the loop: networks redraw mouth and eyes of a warped picture, where the warp shows what it cannot know.
+
+Crops are cut from the warped picture, upright on the face, redrawn, and laid back through the network's matte (DESIGN:
+FSGAN's reenactment and inpainting in one, local to each part).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from engine.errors import ConfigError
+from engine.face.retarget import Target
+from engine.render.crops import PLACES, Part, Place, crop, crop_matrix, draw_geometry, stretch
+from engine.render.patch import Region
+from kernels.composite.cpu import composite
+from models.config import CONFIGS
+from models.runtimes import Network, RuntimeName, UnavailableError, load_network
+from models.weights import DamagedWeightsError
+
+Runtime = RuntimeName | Literal["auto", "none"]
+
+
+@dataclass(frozen=True, slots=True)
+class Networks:
+    """The networks of one run: expensive to load, usable for any portrait. Use them from one thread."""
+
+    by_part: dict[Part, Network]
+    runtime: RuntimeName
+
+
+def places_of(part: Part) -> list[Place]:
+    """The places of the face that a part's network redraws, in the order of its crops."""
+    return [place for place in PLACES if place.part == part]
+
+
+def load_networks(runtime: Runtime) -> Networks | None:
+    """The shipped networks. None for `none`, and for `auto` where nothing can execute them.
+
+    ConfigError when a runtime that was asked for by name can't be used, or when weights are damaged.
+    """
+    if runtime == "none":
+        return None
+    by_part: dict[Part, Network] = {}
+    chosen: RuntimeName | Literal["auto"] = runtime
+    try:
+        for part in PARTS:
+            by_part[part], chosen = load_network(part, len(places_of(part)), chosen)
+    except UnavailableError as error:
+        if runtime == "auto":
+            return None
+        raise ConfigError(
+            wanted=f"the networks in {runtime}",
+            found=str(error),
+            advice="Use --runtime auto, or install what is missing.",
+        ) from error
+    except DamagedWeightsError as error:
+        raise ConfigError(
+            wanted="the generator's weights as shipped",
+            found=str(error),
+            advice="Reinstall mimicam, or use --runtime none.",
+        ) from error
+    assert chosen != "auto"
+    return Networks(by_part, chosen)
+
+
+PARTS: tuple[Part, ...] = ("mouth",)
+
+
+class Generator:
+    """Networks at one size of one photograph."""
+
+    def __init__(self, networks: Networks, photograph: NDArray[np.uint8], at_rest: Target) -> None:
+        """`photograph` (height, width, 3) BGR with its face `at_rest`."""
+        self._networks = networks
+        self._references = {
+            id(place): crop(photograph, crop_matrix(place, at_rest, size), size) for place, size in _all_places()
+        }
+        self._unit = at_rest.pose.scale
+
+    def draw(self, picture: NDArray[np.uint8], target: Target, backward: NDArray[np.float32]) -> None:
+        """Redraw `picture` (height, width, 3), in place. Its face lies at `target`; `backward` (height, width, 2) px is
+        the warp that it was made by."""
+        for part, network in self._networks.by_part.items():
+            size, places = CONFIGS[part].size_px, places_of(part)
+            matrices = [crop_matrix(place, target, size) for place in places]
+            seen = [
+                network_input(picture, target, backward, self._references[id(place)], place, matrix, self._unit)
+                for place, matrix in zip(places, matrices, strict=True)
+            ]
+            for drawn, matrix in zip(network(np.stack(seen)), matrices, strict=True):
+                lay_back(picture, drawn, matrix)
+
+
+def _all_places() -> list[tuple[Place, int]]:
+    return [(place, CONFIGS[place.part].size_px) for place in PLACES]
+
+
+def network_input(
+    picture: NDArray[np.uint8],
+    target: Target,
+    backward: NDArray[np.float32],
+    reference: NDArray[np.uint8],
+    place: Place,
+    matrix: NDArray[np.float32],
+    unit_px: float,
+) -> NDArray[np.uint8]:
+    """(size, size, 10): what a network sees of a warped picture. `reference` (size, size, 3) is the photograph's own
+    part, `unit_px` the inter-ocular distance in the photograph."""
+    size = len(reference)
+    per_pixel = place.span * unit_px / size
+    return np.dstack([
+        crop(picture, matrix, size),
+        draw_geometry(place, target, matrix, size),
+        reference,
+        stretch(backward, matrix, size, per_pixel),
+    ])  # fmt: skip
+
+
+def lay_back(picture: NDArray[np.uint8], drawn: NDArray[np.float32], matrix: NDArray[np.float32]) -> None:
+    """Lay what a network drew (size, size, 4), colour and matte, over the place that its crop was cut from."""
+    size = len(drawn)
+    corners = np.array([(x, y, 1) for x in (0, size - 1) for y in (0, size - 1)], np.float32) @ matrix.T
+    region = Region.around(corners, 1, picture.shape[1], picture.shape[0])
+    if region is None:
+        return
+    local = matrix.copy()
+    local[:, 2] -= (region.left, region.top)
+    layer = cv2.warpAffine(drawn, local, (region.width, region.height), flags=cv2.INTER_LINEAR)
+    composite(picture, *_split(layer), region.left, region.top)
+
+
+def _split(layer: NDArray[np.float32]) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+    colour = np.clip(layer[..., :3] + 0.5, 0, 255).astype(np.uint8)
+    return colour, (layer[..., 3] * 255 + 0.5).astype(np.uint8)

@@ -1,0 +1,34 @@
+"""The generator's network in torch: the definition itself, on the CPU in fp32 or on a GPU in fp16."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from models.config import RendererConfig
+from models.renderer import Renderer
+from models.weights import Weights
+
+
+class TorchNetwork:
+    """A network on a device."""
+
+    def __init__(self, weights: Weights, config: RendererConfig, device: str) -> None:
+        """`device` is cpu or cuda."""
+        self.precision = "f16" if device == "cuda" else "f32"
+        self._device, self._dtype = device, torch.float16 if device == "cuda" else torch.float32
+        self._net = Renderer(config)
+        missing = self._net.load_state_dict(
+            {k: torch.from_numpy(v) for k, v in weights.items()}, strict=False
+        ).missing_keys
+        assert all(name.endswith("num_batches_tracked") for name in missing)
+        self._net = self._net.eval().to(device=device, dtype=self._dtype, memory_format=torch.channels_last)
+
+    @torch.inference_mode()
+    def __call__(self, crops: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """(n, size, size, 10) uint8 to (n, size, size, 4): colour in [0, 255], matte in [0, 1]."""
+        x = torch.from_numpy(crops).to(self._device).permute(0, 3, 1, 2).to(self._dtype) / 127.5 - 1
+        colour, matte = self._net(x)
+        whole = torch.cat([(colour + 1) * 127.5, matte], 1).float()
+        return whole.permute(0, 2, 3, 1).contiguous().cpu().numpy()

@@ -1,0 +1,44 @@
+"""Shipped weights: one safetensors file for each network, fp16, with the hash that it must have."""
+
+from __future__ import annotations
+
+import hashlib
+from importlib.resources import as_file, files
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from safetensors.numpy import load
+
+Weights = dict[str, NDArray[np.float32]]
+SUMS = "SHA256SUMS"
+
+
+class DamagedWeightsError(Exception):
+    """A weights file is missing or isn't the one that was shipped."""
+
+
+def weights_folder() -> Path:
+    """Where the shipped weights lie."""
+    with as_file(files("models") / "weights") as folder:
+        return folder
+
+
+def read_sums(folder: Path) -> dict[str, str]:
+    """Hashes by file name, as `sha256sum` writes them."""
+    lines = (folder / SUMS).read_text(encoding="utf-8").split("\n")
+    return {name: digest for digest, name in (line.split() for line in lines if line)}
+
+
+def load_weights(name: str, folder: Path | None = None) -> Weights:
+    """Tensors of a network by their names in its module. DamagedWeightsError when the file's hash is another."""
+    folder = folder or weights_folder()
+    path = folder / f"{name}.safetensors"
+    try:
+        data, wanted = path.read_bytes(), read_sums(folder).get(path.name)
+    except OSError as error:
+        raise DamagedWeightsError(f"{path}: {error.strerror}") from error
+    found = hashlib.sha256(data).hexdigest()
+    if found != wanted:
+        raise DamagedWeightsError(f"{path} has the hash {found[:12]}..., wanted is {str(wanted)[:12]}...")
+    return {key: tensor.astype(np.float32) for key, tensor in load(data).items()}

@@ -1,0 +1,55 @@
+"""Make shipped weights of a training run: python -m tools.ship_renderer out/train/mouth mouth
+
+Writes models/weights/PART.safetensors (fp16), its line in SHA256SUMS, and tests/fixtures/renderer_PART.npz: a crop with
+torch's fp32 answer, to which every runtime is held. Needs the extra `train`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from safetensors.numpy import save
+
+from models.config import CONFIGS, INPUTS
+from models.torch_runtime import TorchNetwork
+from models.weights import SUMS, load_weights, read_sums, weights_folder
+
+FIXTURES = Path("tests/fixtures")
+
+
+def ship(run: Path, part: str) -> None:
+    state = torch.load(run / "weights.pt", map_location="cpu", weights_only=True)
+    state = {k: v for k, v in state.items() if not k.endswith("num_batches_tracked")}
+    # contiguous: safetensors writes a channels-last array in the order of its memory, without a word
+    kept = {k: np.ascontiguousarray(v.contiguous().numpy().astype(np.float16)) for k, v in state.items()}
+    folder = weights_folder()
+    path = folder / f"{part}.safetensors"
+    data = save(kept)
+    path.write_bytes(data)
+    sums = (read_sums(folder) if (folder / SUMS).exists() else {}) | {path.name: hashlib.sha256(data).hexdigest()}
+    (folder / SUMS).write_text("".join(f"{digest}  {name}\n" for name, digest in sorted(sums.items())))
+    FIXTURES.mkdir(exist_ok=True)
+    crops = example_crop(CONFIGS[part].size_px)
+    answer = TorchNetwork(load_weights(part), CONFIGS[part], "cpu")(crops)
+    np.savez_compressed(FIXTURES / f"renderer_{part}.npz", crops=crops, answer=answer.astype(np.float16))
+    print(f"{path}: {len(data) / 1e6:.1f} MB")
+
+
+def example_crop(size_px: int) -> NDArray[np.uint8]:
+    """(1, size, size, 10) uint8: smooth random patterns."""
+    coarse = np.random.default_rng(0).uniform(0, 255, (1, INPUTS, size_px // 8, size_px // 8)).astype(np.float32)
+    smooth = torch.nn.functional.interpolate(torch.from_numpy(coarse), scale_factor=8.0, mode="bilinear")
+    return np.ascontiguousarray(smooth.permute(0, 2, 3, 1).numpy().astype(np.uint8))
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("run", type=Path, help="folder of the training run")
+    parser.add_argument("part", choices=CONFIGS)
+    asked = parser.parse_args()
+    ship(asked.run, asked.part)
