@@ -96,7 +96,8 @@ def gradient(picture: Picture) -> NDArray[np.float32]:
 def compare(output: Picture, truth: Picture, points_px: lm.Points) -> dict[str, float]:
     """Figures of one picture."""
     away = np.abs(output.astype(np.float32) - truth).mean(2)
-    likeness = np.asarray(cv2.quality.QualitySSIM_compute(truth, output)[1])[..., :3].mean(2)
+    _, similarity = cv2.quality.QualitySSIM_compute(truth, output)  # type: ignore[attr-defined]
+    likeness = np.asarray(similarity)[..., :3].mean(2)
     places = {
         "mouth": region(points_px, [lm.LIPS_OUTER], truth.shape),
         "eyes": region(points_px, [lm.EYE_LEFT, lm.EYE_RIGHT], truth.shape),

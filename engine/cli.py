@@ -41,7 +41,9 @@ def run(
         str | None, typer.Option(help="Size to ask of the camera; refused if it gives another.")
     ] = None,
     mirror: Annotated[bool | None, typer.Option("--mirror", help="Flip the camera picture.")] = None,
-    runtime: Annotated[str | None, typer.Option(help="auto or none: what executes the networks (none yet).")] = None,
+    runtime: Annotated[
+        str | None, typer.Option(help="auto, openvino, torch-cpu, torch-cuda; none is the warp alone.")
+    ] = None,
     neutral: Annotated[str | None, typer.Option(help="auto, or first: the first face is the neutral one.")] = None,
     target_age: Annotated[
         float | None,
@@ -69,17 +71,20 @@ def render(
     output: Annotated[Path, typer.Option(help="MP4 file to write.")],
     size: Annotated[str, typer.Option(help="Size of the output.")] = "1280x720",
     neutral: Annotated[str, typer.Option(help="auto, or first: the first face is the neutral one.")] = "auto",
+    runtime: Annotated[
+        str, typer.Option(help="auto, openvino, torch-cpu, torch-cuda; none is the warp alone.")
+    ] = "auto",
 ) -> None:
     """Render a clip: one picture for each of its frames, in order, the same every time."""
     from engine.offline import render as render_clip
     from engine.puppet.shipped import find_puppet
 
-    settings = read_config(None, {"size": size, "neutral": neutral})
+    settings = read_config(None, {"size": size, "neutral": neutral, "runtime": runtime})
     columns = (TextColumn("rendering"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with Progress(*columns, console=console, transient=True) as progress:
         task = progress.add_task("render", total=None)
         done, lost = render_clip(
-            driver, find_puppet(puppet), output, settings.size, neutral=settings.neutral,
+            driver, find_puppet(puppet), output, settings.size, neutral=settings.neutral, runtime=settings.runtime,
             progress=lambda count, total: progress.update(task, completed=count, total=total),
         )  # fmt: skip
     console.print(f"{output}: {done} frames, {lost} of them without a performer")

@@ -11,6 +11,7 @@ from engine.errors import ConfigError, SourceError
 from engine.face.calibration import WINDOW_S, Calibration, Candidate, Neutral, most_relaxed
 from engine.output.video_file import VideoFileSink
 from engine.puppet.format import load_puppet
+from engine.render.generator import Runtime, load_networks
 from engine.render.scene import PortraitScene
 from engine.track.tracker import Tracker
 
@@ -34,18 +35,20 @@ def render(
     size_px: tuple[int, int],
     *,
     neutral: str = "auto",
+    runtime: Runtime = "auto",
     progress: Callable[[int, int | None], None] = lambda done, total: None,
 ) -> tuple[int, int]:
     """Render `driver` with a puppet. Returns how many frames there were and in how many no performer was found.
 
-    `neutral`: `auto` looks through the first seconds before it starts, `first` takes the first face. `progress` is told
-    frames done and, where the file says so, frames in all. Raises MimicamError; what was rendered until then is playable.
+    `neutral`: `auto` looks through the first seconds before it starts, `first` takes the first face. `runtime` executes
+    the networks. `progress` is told frames done and, where the file says so, frames in all. Raises MimicamError; what was
+    rendered until then is playable.
     """
     if output.exists() and output.samefile(driver):
         raise ConfigError(
             wanted="an output beside the driver", found=f"{output} is the driver", advice="Name another file."
         )
-    scene = PortraitScene(load_puppet(puppet), *size_px)
+    scene = PortraitScene(load_puppet(puppet), *size_px, networks=load_networks(runtime))
     video = VideoFile(driver)
     found = neutral_of_clip(driver) if neutral == "auto" else None
     tracker = Tracker(Calibration(found, window_s=0.0))

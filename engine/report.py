@@ -23,6 +23,7 @@ def run_report(
     meter: Meter,
     skipped: int,
     governor: Governor,
+    runtime: str,
     memory_mb: dict[str, float],
     setting: dict[str, Any],
     failure: MimicamError | None,
@@ -46,7 +47,7 @@ def run_report(
         "memory_mb": {
             key: round(value, 1) for key, value in memory_mb.items() if value == value
         },  # not if not a number
-        "runtime": "none",
+        "runtime": runtime,
         "kernels": "cpu",
         "failure": None if failure is None else str(failure),
         "setting": setting,
@@ -106,5 +107,6 @@ def print_report(report: dict[str, Any], console: Console) -> None:
     console.print(f"quality {changed}at the end: {governor['quality']}")
     machine = report["machine"]
     console.print(
-        f"on {machine['processor']}, {machine['cores']} cores, Python {machine['python']}, GPU: {machine['gpu']}"
+        f"on {machine['processor']}, {machine['cores']} cores, Python {machine['python']}, networks: {report['runtime']}, "
+        f"GPU: {machine['gpu']}"
     )

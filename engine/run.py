@@ -28,6 +28,7 @@ from engine.output.open import open_sinks
 from engine.output.stage import OutputStage, Sink
 from engine.puppet.format import load_puppet
 from engine.puppet.shipped import find_puppet
+from engine.render.generator import load_networks
 from engine.render.quality import LADDER
 from engine.render.scene import PortraitScene
 from engine.report import print_report, run_report, write_json
@@ -38,8 +39,9 @@ RECENT_FRAMES = 30
 
 
 def prepare_stages(config: RunConfig) -> tuple[Tracker, PortraitScene]:
-    """Load the puppet, build the stages, and run each once so that nothing is compiled while the camera waits."""
-    scene = PortraitScene(load_puppet(find_puppet(config.puppet)), *config.size)
+    """Load puppet and networks, build the stages, and run each once so that nothing is compiled while the camera waits."""
+    puppet, networks = load_puppet(find_puppet(config.puppet)), load_networks(config.runtime)
+    scene = PortraitScene(puppet, *config.size, networks=networks)
     tracker = Tracker(Calibration(window_s=0.0 if config.neutral == "first" else WINDOW_S))
     scene.draw(Performance.neutral())
     tracker.warm_up(np.zeros((config.size[1], config.size[0], 3), np.uint8))
@@ -77,7 +79,7 @@ def run(config: RunConfig, console: Console) -> None:
                 failure = error
     memory["end"] = memory_mb()
     meter.count("reconnected", source.reconnected)
-    report = run_report(meter, pipeline.skipped(), governor, memory, _setting(config), failure)
+    report = run_report(meter, pipeline.skipped(), governor, scene.runtime, memory, _setting(config), failure)
     print_report(report, console)
     if config.report is not None:
         write_json(report, config.report)

@@ -21,6 +21,7 @@ from engine.live.meter import Meter
 from engine.live.pipeline import Pipeline
 from engine.machine import memory_mb
 from engine.output.stage import OutputStage
+from engine.render.generator import Runtime
 from engine.render.quality import LADDER
 from engine.report import governor_report
 from engine.run import prepare_stages
@@ -44,11 +45,14 @@ class Setting:
     output_extra_ms: float = 0.0
     busy_cores: int = 0  # other processes that compute without a pause
     target_age_ms: float = 0.0  # of the governor; 0 has none
+    runtime: Runtime = "auto"  # of the networks
 
 
 def measure(setting: Setting) -> dict[str, Any]:
     """One run. Ages in ms, rates in pictures a second, memory in MB, CPU in cores."""
-    tracker, scene = prepare_stages(RunConfig(puppet="bruno", size=setting.size, output=("null",)))
+    tracker, scene = prepare_stages(
+        RunConfig(puppet="bruno", size=setting.size, output=("null",), runtime=setting.runtime)
+    )
     times, sink, meter = Times(), ReadingSink(setting.output_extra_ms / 1e3), Meter()
     camera = StampingCamera(setting.size, setting.rate_hz)
     track, render = timed_track(tracker, times), CarryingRender(scene, times, setting.render_extra_ms / 1e3)
@@ -80,6 +84,7 @@ def measure(setting: Setting) -> dict[str, Any]:
         "repeated": meter.counted("repeated"),
         "unreadable": sink.unreadable,
         "stages": {name: series.percentiles() for name, series in sorted(meter.stages.items())},
+        "runtime": scene.runtime,
         "governor": governor_report(governor, meter.started_s),
         "cpu_cores": (_cpu_s() - cpu_before) / wall_s,
         "memory_mb": _memory(memory),

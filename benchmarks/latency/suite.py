@@ -35,6 +35,7 @@ def loads(seconds: float) -> list[Setting]:
         Setting("720p 30 Hz, one core busy", busy_cores=1, seconds=seconds),
         Setting("720p 30 Hz, output takes 50 ms", output_extra_ms=50, seconds=seconds),
     ]
+    governed.append(Setting("720p 30 Hz, warp alone", runtime="none", seconds=seconds))
     alone = Setting("1080p 60 Hz, no governor", size=(1920, 1080), rate_hz=60, seconds=seconds)
     return [replace(setting, target_age_ms=target_ms) for setting in governed] + [alone]
 

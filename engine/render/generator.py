@@ -7,6 +7,7 @@ FSGAN's reenactment and inpainting in one, local to each part).
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 from typing import Literal
 
 import cv2
@@ -22,6 +23,7 @@ from models.config import CONFIGS
 from models.runtimes import Network, RuntimeName, UnavailableError, load_network
 from models.weights import DamagedWeightsError
 
+EDGE_SHARE = 0.08  # of a crop's side over which the matte falls to nothing
 Runtime = RuntimeName | Literal["auto", "none"]
 
 
@@ -31,6 +33,10 @@ class Networks:
 
     by_part: dict[Part, Network]
     runtime: RuntimeName
+
+    def __str__(self) -> str:
+        """Runtime and precision, for reports."""
+        return f"{self.runtime} {next(iter(self.by_part.values())).precision}"
 
 
 def places_of(part: Part) -> list[Place]:
@@ -122,7 +128,8 @@ def network_input(
 
 
 def lay_back(picture: NDArray[np.uint8], drawn: NDArray[np.float32], matrix: NDArray[np.float32]) -> None:
-    """Lay what a network drew (size, size, 4), colour and matte, over the place that its crop was cut from."""
+    """Lay what a network drew (size, size, 4), colour and matte, over the place that its crop was cut from; towards the
+    crop's edge the matte falls to nothing, so that no edge shows."""
     size = len(drawn)
     corners = np.array([(x, y, 1) for x in (0, size - 1) for y in (0, size - 1)], np.float32) @ matrix.T
     region = Region.around(corners, 1, picture.shape[1], picture.shape[0])
@@ -130,8 +137,18 @@ def lay_back(picture: NDArray[np.uint8], drawn: NDArray[np.float32], matrix: NDA
         return
     local = matrix.copy()
     local[:, 2] -= (region.left, region.top)
-    layer = cv2.warpAffine(drawn, local, (region.width, region.height), flags=cv2.INTER_LINEAR)
+    faded = drawn.copy()
+    faded[..., 3] *= _window(size)
+    layer = cv2.warpAffine(faded, local, (region.width, region.height), flags=cv2.INTER_LINEAR)
     composite(picture, *_split(layer), region.left, region.top)
+
+
+@cache
+def _window(size: int) -> NDArray[np.float32]:
+    """(size, size): 1 inside, 0 at the edge."""
+    inwards = np.minimum(np.arange(size), np.arange(size)[::-1]) / (EDGE_SHARE * size)
+    ramp = np.clip(inwards, 0, 1).astype(np.float32)
+    return np.outer(ramp, ramp)
 
 
 def _split(layer: NDArray[np.float32]) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:

@@ -62,6 +62,7 @@ class PortraitScene:
         self._portrait = Portrait(
             picture, reference.landmarks_px + corner, keep_expression=keep_expression, networks=networks
         )
+        self.runtime = "none" if networks is None else str(networks)
         self._motion = SafeMotion()
         self.quality = LADDER[0]  # may be set from another thread; the next picture is drawn so
         self._last_index: int | None = None

@@ -1,0 +1,211 @@
+"""The networks: weights that are checked, runtimes that agree, crops that come back to their place."""
+
+from __future__ import annotations
+
+import shutil
+from importlib.util import find_spec
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from conftest import performance
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+
+from engine.errors import ConfigError
+from engine.face.pose import Pose, rotation_from_euler
+from engine.face.reference import reference_face
+from engine.face.retarget import Target
+from engine.puppet.format import Puppet
+from engine.render import generator as generator_module
+from engine.render.crops import PLACES, Place, crop, crop_matrix, draw_geometry, stretch, to_crop
+from engine.render.generator import PARTS, Networks, lay_back, load_networks
+from engine.render.portrait import Portrait
+from engine.render.quality import LADDER
+from models import runtimes
+from models.config import CONFIGS
+from models.runtimes import TOLERANCE, RuntimeName, UnavailableError, load_network
+from models.weights import SUMS, DamagedWeightsError, load_weights, weights_folder
+
+FIXTURES = Path(__file__).parent / "fixtures"
+PLACE = st.sampled_from(PLACES)
+NEEDS = {"openvino": "openvino", "torch-cpu": "torch", "torch-cuda": "torch"}
+
+
+def face(yaw: float = 0, roll: float = 0, scale: float = 80.0, middle: tuple[float, float] = (128, 128)) -> Target:
+    pose = Pose(rotation_from_euler(yaw, 0, roll), np.array([*middle, 0], np.float32), scale)
+    return Target(pose.apply(reference_face().mean), pose)
+
+
+def smooth_picture(side: int = 256) -> NDArray[np.uint8]:
+    coarse = np.random.default_rng(3).integers(0, 256, (side // 16, side // 16, 3), np.uint8)
+    return np.asarray(cv2.resize(coarse, (side, side), interpolation=cv2.INTER_CUBIC), np.uint8)
+
+
+@pytest.mark.parametrize("part", PARTS)
+@pytest.mark.parametrize("runtime", ["openvino", "torch-cpu", "torch-cuda"])
+def test_every_runtime_agrees_with_torch_in_fp32(part: str, runtime: RuntimeName) -> None:
+    """The fixture is torch's answer; bf16 keeps 8 bits of a number, whence the bound."""
+    if find_spec(NEEDS[runtime]) is None:
+        pytest.skip(f"{NEEDS[runtime]} is not installed")
+    try:
+        network, name = load_network(part, 1, runtime)
+    except UnavailableError as error:
+        pytest.skip(str(error))
+    fixture = np.load(FIXTURES / f"renderer_{part}.npz", allow_pickle=False)
+    answer, wanted = network(fixture["crops"]), fixture["answer"].astype(np.float32)
+    assert name == runtime
+    assert np.percentile(np.abs(answer - wanted)[..., :3], 99.9) <= TOLERANCE[network.precision]
+    assert np.abs(answer - wanted)[..., 3].max() <= TOLERANCE[network.precision] / 100
+    assert wanted[..., 3].max() > 0.05  # a network that leaves everything alone would agree as well
+
+
+@pytest.mark.parametrize("part", PARTS)
+def test_several_crops_at_a_time_are_the_same_as_one_by_one(part: str) -> None:
+    size = CONFIGS[part].size_px
+    crops = np.random.default_rng(0).integers(0, 256, (2, size, size, 10), np.uint8)
+    both, one = load_network(part, 2, "openvino")[0], load_network(part, 1, "openvino")[0]
+    assert np.allclose(both(crops), np.concatenate([one(crops[:1]), one(crops[1:])]), atol=TOLERANCE["bf16"])
+
+
+def test_weights_that_were_altered_are_refused(tmp_path: Path) -> None:
+    folder = tmp_path / "weights"
+    shutil.copytree(weights_folder(), folder)
+    load_weights("mouth", folder)
+    data = bytearray((folder / "mouth.safetensors").read_bytes())
+    data[len(data) // 2] ^= 1
+    (folder / "mouth.safetensors").write_bytes(data)
+    with pytest.raises(DamagedWeightsError, match="has the hash"):
+        load_weights("mouth", folder)
+    (folder / SUMS).unlink()
+    with pytest.raises(DamagedWeightsError, match="No such file"):
+        load_weights("mouth", folder)
+
+
+def test_shipped_weights_stay_small() -> None:
+    assert sum(path.stat().st_size for path in weights_folder().glob("*.safetensors")) < 16e6
+
+
+def test_a_runtime_asked_for_by_name_has_no_fallback(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(runtimes, "find_spec", lambda name: None)
+    with pytest.raises(ConfigError, match="torch-cuda: the package torch is not installed"):
+        load_networks("torch-cuda")
+    assert load_networks("auto") is None
+    assert load_networks("none") is None
+    with pytest.raises(UnavailableError, match=r"torch-cuda: .*openvino: .*torch-cpu: "):
+        load_network("mouth", 1, "auto")
+
+
+def test_damaged_weights_say_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
+    def damaged(*arguments: object) -> None:
+        raise DamagedWeightsError("mouth.safetensors has the hash 1, wanted is 2")
+
+    monkeypatch.setattr(generator_module, "load_network", damaged)
+    with pytest.raises(ConfigError, match="Reinstall mimicam, or use --runtime none"):
+        load_networks("auto")
+
+
+@given(PLACE, st.floats(-30, 30), st.floats(-40, 40), st.floats(40, 300))
+@settings(max_examples=60, deadline=None)
+def test_a_crop_shows_its_part_upright_whatever_the_head_does(
+    place: Place, yaw: float, roll: float, scale: float
+) -> None:
+    target = face(yaw, roll, scale)
+    points = to_crop(target.landmarks_px, crop_matrix(place, target, 96))
+    straight = to_crop(face().landmarks_px, crop_matrix(place, face(), 96))
+    assert np.allclose(points[place.anchor].mean(0), straight[place.anchor].mean(0), atol=0.6)
+    corners = points[[33, 263]] if not place.mirrored else points[[263, 33]]
+    assert corners[1, 0] > corners[0, 0]
+    assert abs(corners[1, 1] - corners[0, 1]) < 12  # upright but for what perspective-free yaw leaves
+
+
+@given(PLACE, st.floats(-20, 20), st.floats(60, 260))
+@settings(max_examples=30, deadline=None)
+def test_what_is_cut_out_and_laid_back_is_the_picture(place: Place, roll: float, scale: float) -> None:
+    """Smooth pictures survive crop and paste within what two bilinear samplings blur."""
+    picture, target = smooth_picture(), face(0, roll, scale)
+    matrix = crop_matrix(place, target, 96)
+    drawn = np.dstack([crop(picture, matrix, 96).astype(np.float32), np.ones((96, 96), np.float32)])
+    result = picture.copy()
+    lay_back(result, drawn, matrix)
+    assert np.percentile(np.abs(result.astype(int) - picture), 99) <= 4 + 0.03 * scale
+    assert result.mean() == pytest.approx(picture.mean(), abs=0.1)  # nothing is shifted, no edge is darkened
+
+
+def test_an_empty_matte_changes_nothing() -> None:
+    picture, target = smooth_picture(), face()
+    matrix = crop_matrix(PLACES[0], target, 96)
+    result = picture.copy()
+    lay_back(result, np.zeros((96, 96, 4), np.float32), matrix)
+    assert np.array_equal(result, picture)
+
+
+def test_a_face_outside_of_the_picture_is_left_alone() -> None:
+    picture = smooth_picture()
+    result = picture.copy()
+    lay_back(result, np.ones((96, 96, 4), np.float32), crop_matrix(PLACES[0], face(middle=(2000, 2000)), 96))
+    assert np.array_equal(result, picture)
+
+
+@given(st.floats(0.3, 3.0))
+@settings(max_examples=20, deadline=None)
+def test_stretch_is_the_logarithm_of_the_area(factor: float) -> None:
+    """A warp that enlarges by `factor` shows each pixel's area shrunk by its square."""
+    y, x = np.mgrid[0:256, 0:256].astype(np.float32)
+    backward = np.dstack([x, y]) / np.float32(factor)
+    target = face(scale=80)
+    place = PLACES[0]
+    matrix = crop_matrix(place, target, 96)
+    found = stretch(backward, matrix, 96, place.span * 80 / 96)
+    wanted = 128 + np.clip(-2 * np.log2(factor), -2, 2) * 127 / 2
+    assert np.abs(found[30:60, 30:60].astype(float) - wanted).max() <= 2
+
+
+def test_drawings_hold_what_they_say() -> None:
+    target = face()
+    for place in PLACES:
+        drawing = draw_geometry(place, target, crop_matrix(place, target, 96), 96)
+        assert drawing.shape == (96, 96, 3)
+        shut = place.part == "mouth"  # the mean face's lips touch
+        assert all(drawing[..., channel].max() > 200 for channel in range(int(shut), 3))
+
+
+class Painter:
+    """A network that paints its whole crop red."""
+
+    precision = "f32"
+
+    def __call__(self, crops: NDArray[np.uint8]) -> NDArray[np.float32]:
+        answer = np.zeros((*crops.shape[:3], 4), np.float32)
+        answer[..., 2:] = (255, 1)
+        return answer
+
+
+def test_networks_redraw_the_part_and_the_governor_can_leave_them_out(bruno: Puppet) -> None:
+    reference = bruno.references[0]
+    networks = Networks({"mouth": Painter()}, "torch-cpu")
+    portrait = Portrait(reference.picture, reference.landmarks_px, networks=networks)
+    shout = performance({"jaw_open": 0.4})
+    plain, target = Portrait(reference.picture, reference.landmarks_px).draw(shout)
+    x, y = target.landmarks_px[13, :2].round().astype(int)
+    for quality in LADDER:
+        picture, _ = portrait.draw(shout, quality)
+        red = tuple(picture[y, x]) == (0, 0, 255)
+        assert red is quality.generator
+    forehead = tuple(target.landmarks_px[10, :2].round().astype(int))[::-1]
+    assert np.array_equal(portrait.draw(shout)[0][forehead], plain[forehead])
+
+
+def test_the_shipped_networks_draw_a_mouth_and_leave_the_rest(bruno: Puppet) -> None:
+    reference = bruno.references[0]
+    networks = load_networks("openvino")
+    shout = performance({"jaw_open": 0.35})
+    warp, target = Portrait(reference.picture, reference.landmarks_px).draw(shout)
+    drawn, _ = Portrait(reference.picture, reference.landmarks_px, networks=networks).draw(shout)
+    change = np.abs(drawn.astype(int) - warp).max(2)
+    x, y = target.landmarks_px[13, :2].round().astype(int)
+    unit = round(target.pose.scale)
+    assert change[y : y + unit // 4, x - unit // 8 : x + unit // 8].mean() > 8
+    assert change[: y - unit].max() <= 40 if len(PARTS) > 1 else change[: y - unit].max() == 0
