@@ -43,11 +43,18 @@ class RunConfig(BaseModel):
         default="auto", description="what executes the networks; none leaves the generator off"
     )
     neutral: Literal["auto", "first"] = Field(default="auto", description="how the performer's neutral face is found")
-    target_age: float = Field(
-        default=50.0, ge=0, description="frame age to hold by drawing less well where time is short, ms; 0 never does"
+    target_age: float | None = Field(
+        default=None,
+        ge=0,
+        description="frame age to hold by drawing less well where time is short, ms; one and a half periods; 0 never does",
     )
     seconds: float | None = Field(default=None, gt=0)
     report: Path | None = None
+
+    @property
+    def target_age_ms(self) -> float:
+        """The governor's target; 0 is none."""
+        return 1500 / self.rate if self.target_age is None else self.target_age
 
 
 def read_config(path: Path | None, given: dict[str, Any]) -> RunConfig:

@@ -59,7 +59,7 @@ def run(config: RunConfig, console: Console) -> None:
     with _signals(tracker.calibration):
         source, sinks = _open_ends(config, {"n": tracker.calibration.recapture, "q": stop.set, "esc": stop.set})
         meter = Meter()
-        governor = Governor(len(LADDER) if config.target_age else 1, config.target_age)
+        governor = Governor(len(LADDER) if config.target_age_ms else 1, config.target_age_ms)
         pipeline = Pipeline(source, tracker, scene, OutputStage(sinks, config.rate), meter)
         memory: dict[str, float] = {}
         failure: MimicamError | None = None

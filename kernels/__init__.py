@@ -1,1 +1,6 @@
 """Pixel work: each kernel is a folder with its contract, its definition in NumPy and its implementations."""
+
+import numba
+
+# OpenVINO brings a TBB, which Numba would take; its threads spin where OpenMP's sleep (docs/decisions/010).
+numba.config.THREADING_LAYER_PRIORITY = ["omp", "workqueue", "tbb"]

@@ -26,7 +26,6 @@ def ways(seconds: float) -> list[Setting]:
 
 def loads(seconds: float) -> list[Setting]:
     """What people have: larger pictures, higher rates, a busy machine, a slow output."""
-    target_ms = RunConfig().target_age
     governed = [
         Setting("720p 30 Hz", seconds=seconds),
         Setting("720p 60 Hz", rate_hz=60, seconds=seconds),
@@ -37,7 +36,7 @@ def loads(seconds: float) -> list[Setting]:
     ]
     governed.append(Setting("720p 30 Hz, warp alone", runtime="none", seconds=seconds))
     alone = Setting("1080p 60 Hz, no governor", size=(1920, 1080), rate_hz=60, seconds=seconds)
-    return [replace(setting, target_age_ms=target_ms) for setting in governed] + [alone]
+    return [replace(s, target_age_ms=RunConfig(rate=s.rate_hz).target_age_ms) for s in governed] + [alone]
 
 
 def measure_all(settings: list[Setting], repeats: int, console: Console) -> dict[str, Any]:

@@ -113,7 +113,8 @@ def stretch(backward: NDArray[np.float32], matrix: NDArray[np.float32], size_px:
 
     `backward` (height, width, 2) px is the warp; `unit` is how many pixels of the photograph are one of the crop at rest.
     """
-    source = crop(backward, matrix, size_px)  # type: ignore[arg-type]
+    how = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
+    source = cv2.warpAffine(backward, matrix, (size_px, size_px), flags=how, borderMode=cv2.BORDER_REPLICATE)
     by_x, by_y = np.diff(source, axis=1)[:-1], np.diff(source, axis=0)[:, :-1]
     area = np.abs(by_x[..., 0] * by_y[..., 1] - by_x[..., 1] * by_y[..., 0]) / np.float32(unit**2)
     octaves = np.clip(np.log2(np.maximum(area, 1e-3)), -STRETCH_OCTAVES, STRETCH_OCTAVES)

@@ -137,10 +137,16 @@ def lay_back(picture: NDArray[np.uint8], drawn: NDArray[np.float32], matrix: NDA
         return
     local = matrix.copy()
     local[:, 2] -= (region.left, region.top)
-    faded = drawn.copy()
-    faded[..., 3] *= _window(size)
-    layer = cv2.warpAffine(faded, local, (region.width, region.height), flags=cv2.INTER_LINEAR)
-    composite(picture, *_split(layer), region.left, region.top)
+    layer = cv2.warpAffine(_bytes(drawn), local, (region.width, region.height), flags=cv2.INTER_LINEAR)
+    composite(
+        picture, np.ascontiguousarray(layer[..., :3]), np.ascontiguousarray(layer[..., 3]), region.left, region.top
+    )
+
+
+def _bytes(drawn: NDArray[np.float32]) -> NDArray[np.uint8]:
+    """Colour and faded matte as (size, size, 4) uint8."""
+    faded = np.concatenate([drawn[..., :3], 255 * drawn[..., 3:] * _window(len(drawn))[..., None]], axis=2)
+    return np.clip(faded + 0.5, 0, 255).astype(np.uint8)
 
 
 @cache
@@ -149,8 +155,3 @@ def _window(size: int) -> NDArray[np.float32]:
     inwards = np.minimum(np.arange(size), np.arange(size)[::-1]) / (EDGE_SHARE * size)
     ramp = np.clip(inwards, 0, 1).astype(np.float32)
     return np.outer(ramp, ramp)
-
-
-def _split(layer: NDArray[np.float32]) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
-    colour = np.clip(layer[..., :3] + 0.5, 0, 255).astype(np.uint8)
-    return colour, (layer[..., 3] * 255 + 0.5).astype(np.uint8)
