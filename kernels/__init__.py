@@ -3,4 +3,4 @@
 import numba
 
 # OpenVINO brings a TBB, which Numba would take; its threads spin where OpenMP's sleep (docs/decisions/010).
-numba.config.THREADING_LAYER_PRIORITY = ["omp", "workqueue", "tbb"]
+numba.config.THREADING_LAYER_PRIORITY = ["omp", "workqueue", "tbb"]  # type: ignore[attr-defined]
