@@ -1,5 +1,6 @@
 # make demo   ten seconds of the live loop, into out/demo.mp4      make test   the tests
 # make check  what CI runs                                         make bench  stage times against their budgets
+# make engines     TensorRT-RTX, with which the tests build every network's engine, without a GPU (Linux, 100 MB)
 # make test-vcam  the virtual camera against the true v4l2loopback driver, in a virtual machine (root, Debian or Ubuntu)
 
 PYTHON ?= $(shell for p in python3.12 python3.11 python3; do \
@@ -8,7 +9,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/pip install --quiet --disable-pip-version-check --constraint requirements.lock
 
-.PHONY: demo test test-vcam lint check bench clean
+.PHONY: demo test test-vcam engines lint check bench clean
 
 demo: $(VENV)/run
 	@mkdir -p out
@@ -18,6 +19,9 @@ demo: $(VENV)/run
 
 test: $(VENV)/dev
 	$(BIN)/pytest
+
+engines: $(VENV)/dev
+	$(PIP) --editable '.[engines]'
 
 lint: $(VENV)/dev
 	$(BIN)/ruff format --check .

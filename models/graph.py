@@ -1,0 +1,122 @@
+"""The generator's network as an ONNX graph, built from the weights themselves: what OpenVINO and TensorRT read.
+
+The graph is that of `models/renderer.py` with the batch norms folded into the convolutions; a test holds both together.
+No exported file is shipped, and torch is not needed. With `half` all weights and numbers inside are fp16, as TensorRT's
+strongly typed networks want it; inputs and outputs are the same.
+
+    crops   (n, size, size, 10) uint8
+    drawn   (n, size, size, 4) float32: colour BGR in [0, 255], matte in [0, 1]
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import onnx
+from numpy.typing import NDArray
+from onnx import TensorProto, helper, numpy_helper
+
+from models.config import INPUTS, RendererConfig
+from models.weights import Weights
+
+OPSET, IR_VERSION = 17, 8  # read by OpenVINO 2023 and TensorRT 8.6 and later
+EPSILON = 1e-5  # of torch's batch norm
+
+
+def build_graph(weights: Weights, config: RendererConfig, count: int, *, half: bool = False) -> onnx.ModelProto:
+    """The graph for `count` crops at a time."""
+    graph = _Graph(weights, np.float16 if half else np.float32)
+    size = config.size_px
+    x = graph.from_bytes("crops")
+    x = graph.add("SpaceToDepth", x, blocksize=2)
+    skips = []
+    for level in range(4):
+        x = graph.conv_relu(x, f"down.{level}", stride=1 if level == 0 else 2)
+        skips.append(x)
+    for block in range(config.blocks):
+        inner = graph.conv_relu(x, f"bottom.{block}.first")
+        x = graph.add("Relu", graph.add("Add", x, graph.conv(inner, f"bottom.{block}.second")))
+    for level in range(3):
+        x = graph.conv_relu(graph.add("Concat", graph.twice(x), skips[2 - level], axis=1), f"up.{level}")
+    x = graph.add("DepthToSpace", graph.plain(x, "head"), blocksize=2, mode="CRD")
+    graph.to_picture(x, "drawn")
+    return graph.model(count, size)
+
+
+class _Graph:
+    """Nodes and constants under construction; every method returns the name of what it added."""
+
+    def __init__(self, weights: Weights, dtype: type[np.float16] | type[np.float32]) -> None:
+        first = "down.0.0.weight"  # torch unshuffles to channel * 4 + block, ONNX to block * channels + channel
+        kernel = weights[first].reshape(-1, INPUTS, 4, 3, 3).swapaxes(1, 2).reshape(weights[first].shape)
+        self._weights, self._dtype = weights | {first: kernel}, dtype
+        self._nodes: list[onnx.NodeProto] = []
+        self._constants: list[onnx.TensorProto] = []
+
+    def add(self, kind: str, *inputs: str, **attributes: Any) -> str:
+        """A node with one output."""
+        name = f"{kind.lower()}{len(self._nodes)}"
+        self._nodes.append(helper.make_node(kind, list(inputs), [name], **attributes))
+        return name
+
+    def constant(self, value: NDArray[np.generic]) -> str:
+        """A constant as it is."""
+        name = f"constant{len(self._constants)}"
+        self._constants.append(numpy_helper.from_array(np.ascontiguousarray(value), name))
+        return name
+
+    def number(self, value: float) -> str:
+        """A constant in the graph's precision."""
+        return self.constant(np.array(value, self._dtype))
+
+    def from_bytes(self, name: str) -> str:
+        """Bytes with channels last to numbers in [-1, 1] with channels first."""
+        kind = TensorProto.FLOAT16 if self._dtype is np.float16 else TensorProto.FLOAT
+        x = self.add("Transpose", self.add("Cast", name, to=kind), perm=[0, 3, 1, 2])
+        return self.add("Sub", self.add("Mul", x, self.number(1 / 127.5)), self.number(1))
+
+    def to_picture(self, x: str, name: str) -> None:
+        """What the head gave to colours and matte, channels last."""
+        parts = [f"{name}_colour", f"{name}_matte"]
+        self._nodes.append(helper.make_node("Split", [x, self.constant(np.array([3, 1], np.int64))], parts, axis=1))
+        colour = self.add("Add", self.add("Tanh", parts[0]), self.number(1))
+        colour = self.add("Mul", colour, self.number(127.5))
+        whole = self.add("Concat", colour, self.add("Sigmoid", parts[1]), axis=1)
+        whole = self.add("Transpose", whole, perm=[0, 2, 3, 1])
+        self._nodes.append(helper.make_node("Cast", [whole], [name], to=TensorProto.FLOAT))
+
+    def conv(self, x: str, name: str, stride: int = 1) -> str:
+        """Convolution `name.0` with the batch norm `name.1` folded in."""
+        w = self._weights
+        gain = w[f"{name}.1.weight"] / np.sqrt(w[f"{name}.1.running_var"] + EPSILON)
+        kernel = w[f"{name}.0.weight"] * gain[:, None, None, None]
+        return self._convolve(x, kernel, w[f"{name}.1.bias"] - gain * w[f"{name}.1.running_mean"], stride)
+
+    def conv_relu(self, x: str, name: str, stride: int = 1) -> str:
+        """The same with a ReLU after it."""
+        return self.add("Relu", self.conv(x, name, stride))
+
+    def plain(self, x: str, name: str) -> str:
+        """A convolution with its own bias."""
+        return self._convolve(x, self._weights[f"{name}.weight"], self._weights[f"{name}.bias"], 1)
+
+    def twice(self, x: str) -> str:
+        """Nearest-neighbour enlargement by two in both directions."""
+        scales = self.constant(np.array([1, 1, 2, 2], np.float32))
+        how = {"mode": "nearest", "coordinate_transformation_mode": "asymmetric", "nearest_mode": "floor"}
+        return self.add("Resize", x, "", scales, **how)
+
+    def _convolve(self, x: str, kernel: NDArray[np.float32], bias: NDArray[np.float32], stride: int) -> str:
+        names = [self.constant(value.astype(self._dtype)) for value in (kernel, bias)]
+        return self.add("Conv", x, *names, kernel_shape=[3, 3], pads=[1, 1, 1, 1], strides=[stride, stride])
+
+    def model(self, count: int, size: int) -> onnx.ModelProto:
+        """Everything, checked."""
+        crops = helper.make_tensor_value_info("crops", TensorProto.UINT8, [count, size, size, INPUTS])
+        drawn = helper.make_tensor_value_info("drawn", TensorProto.FLOAT, [count, size, size, 4])
+        graph = helper.make_graph(self._nodes, "renderer", [crops], [drawn], self._constants)
+        opset = [helper.make_opsetid("", OPSET)]
+        model = helper.make_model(graph, opset_imports=opset, ir_version=IR_VERSION, producer_name="mimicam")
+        onnx.checker.check_model(model, full_check=True)
+        return model
