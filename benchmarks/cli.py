@@ -12,7 +12,7 @@ from rich.console import Console
 
 from engine.errors import ConfigError
 
-app = typer.Typer(no_args_is_help=True, help="Measure: latency, glass, stages, reenactment.")
+app = typer.Typer(no_args_is_help=True, help="Measure: latency, glass, stages, reenactment, quality, generators.")
 console = Console()
 
 
@@ -88,6 +88,17 @@ def stages(
     from benchmarks.stages import run
 
     sys.exit(1 if run(frames, report or default_path("stages"), console) else 0)
+
+
+@app.command()
+def generators(
+    report: Annotated[Path | None, typer.Option(help="JSON file to write.")] = None,
+) -> None:
+    """Time of the networks beside published ones: which fits into a frame here. Needs the extra 'train'."""
+    from benchmarks.generators import run
+    from benchmarks.results import default_path
+
+    run(report or default_path("generators"), console)
 
 
 @app.command()
