@@ -17,6 +17,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from engine.capture.modes import camera_modes
 from engine.errors import OutputError
 from engine.live.frame import Frame
 from engine.output.v4l2loopback import CAPTURE, OUTPUT, capabilities
@@ -92,6 +93,8 @@ def check_device(device: str, exclusive: bool) -> None:
     def first() -> None:
         fed = capabilities(device)
         check(f"{device} fed offers capture", bool(fed & CAPTURE), hex(fed))
+        modes = camera_modes(device)
+        check(f"{device} lists the size it is fed", SIZE in {(m.width_px, m.height_px) for m in modes}, modes)
         check(f"{device} fed hides output only with exclusive_caps", bool(fed & OUTPUT) != exclusive, hex(fed))
         found = read(device, 20)
         check(f"{device} 20 frames of the written size and brightness", len(found) == 20 and known(found), found[:2])
@@ -131,6 +134,8 @@ def check_mimicam() -> None:
     words = [
         "--camera",
         "demo",
+        "--runtime",
+        "none",
         "--output",
         "virtual:/dev/video10",
         "--size",
