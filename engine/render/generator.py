@@ -16,13 +16,14 @@ from numpy.typing import NDArray
 
 from engine.errors import ConfigError
 from engine.face.retarget import Target
-from engine.render.crops import PLACES, Part, Place, crop, crop_matrix, draw_geometry, stretch
+from engine.render.crops import LARGEST_STEP, PLACES, Part, Place, crop, crop_matrix, draw_geometry, stretch
 from engine.render.patch import Region
 from kernels.composite.cpu import composite
 from models.config import CONFIGS
 from models.runtimes import Network, RuntimeName, UnavailableError, load_network
 from models.weights import DamagedWeightsError
 
+KEPT_DETAIL = 0.5  # all of it leaves the outlines of teeth that the network has redrawn elsewhere
 EDGE_SHARE = 0.08  # of a crop's side over which the matte falls to nothing
 Runtime = RuntimeName | Literal["auto", "none"]
 
@@ -98,8 +99,8 @@ class Generator:
                 network_input(picture, target, backward, self._references[id(place)], place, matrix, self._unit)
                 for place, matrix in zip(places, matrices, strict=True)
             ]
-            for drawn, matrix in zip(network(np.stack(seen)), matrices, strict=True):
-                lay_back(picture, drawn, matrix)
+            for crops, drawn, matrix in zip(seen, network(np.stack(seen)), matrices, strict=True):
+                lay_back(picture, drawn, crops[..., :3], matrix)
 
 
 def _all_places() -> list[tuple[Place, int]]:
@@ -127,9 +128,14 @@ def network_input(
     ])  # fmt: skip
 
 
-def lay_back(picture: NDArray[np.uint8], drawn: NDArray[np.float32], matrix: NDArray[np.float32]) -> None:
-    """Lay what a network drew (size, size, 4), colour and matte, over the place that its crop was cut from; towards the
-    crop's edge the matte falls to nothing, so that no edge shows."""
+def lay_back(
+    picture: NDArray[np.uint8], drawn: NDArray[np.float32], seen: NDArray[np.uint8], matrix: NDArray[np.float32]
+) -> None:
+    """Lay what a network drew (size, size, 4), colour and matte, over the place that its crop was cut from.
+
+    Towards the crop's edge the matte falls to nothing, so that no edge shows. `seen` (size, size, 3) is the crop itself: what
+    the picture holds beyond its sharpness stays, by `KEPT_DETAIL`, or a large face would have a blurred mouth.
+    """
     size = len(drawn)
     corners = np.array([(x, y, 1) for x in (0, size - 1) for y in (0, size - 1)], np.float32) @ matrix.T
     region = Region.around(corners, 1, picture.shape[1], picture.shape[0])
@@ -138,9 +144,12 @@ def lay_back(picture: NDArray[np.uint8], drawn: NDArray[np.float32], matrix: NDA
     local = matrix.copy()
     local[:, 2] -= (region.left, region.top)
     layer = cv2.warpAffine(_bytes(drawn), local, (region.width, region.height), flags=cv2.INTER_LINEAR)
-    composite(
-        picture, np.ascontiguousarray(layer[..., :3]), np.ascontiguousarray(layer[..., 3]), region.left, region.top
-    )
+    colour = np.ascontiguousarray(layer[..., :3])
+    if np.linalg.norm(matrix[:, 0]) > LARGEST_STEP:
+        soft = cv2.warpAffine(np.ascontiguousarray(seen), local, (region.width, region.height), flags=cv2.INTER_LINEAR)
+        detail = cv2.addWeighted(region.of(picture), KEPT_DETAIL, soft, -KEPT_DETAIL, 0, dtype=cv2.CV_16S)
+        colour = np.asarray(cv2.add(colour, detail, dtype=cv2.CV_8U), np.uint8)
+    composite(picture, colour, np.ascontiguousarray(layer[..., 3]), region.left, region.top)
 
 
 def _bytes(drawn: NDArray[np.float32]) -> NDArray[np.uint8]:
