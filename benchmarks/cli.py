@@ -123,10 +123,12 @@ def quality(
 def reenactment(
     data: Annotated[Path, typer.Option(help="Folder with eval/, judges/ and face_model/.")],
     every: Annotated[int, typer.Option(help="Only every n-th portrait, for a quick look.")] = 1,
+    runtime: Annotated[str, typer.Option(help="What executes the networks; none is the warp alone.")] = "auto",
     report: Annotated[Path | None, typer.Option(help="JSON file to write.")] = None,
 ) -> None:
     """Does the puppet do what the performer does? Judged by a network that the product doesn't use."""
     from benchmarks.reenactment import run
     from benchmarks.results import default_path
+    from engine.config import read_config
 
-    run(data, every, report or default_path("reenactment"), console)
+    run(data, every, read_config(None, {"runtime": runtime}).runtime, report or default_path("reenactment"), console)

@@ -35,7 +35,7 @@ from engine.machine import describe
 from engine.offline import neutral_of_clip
 from engine.puppet.consent import Consent
 from engine.puppet.format import Puppet, Reference
-from engine.render.generator import Networks
+from engine.render.generator import Networks, Runtime, load_networks
 from engine.render.scene import PortraitScene
 from engine.track.facemesh import FaceDetector, find_faces
 from engine.track.tracker import Tracked, Tracker
@@ -115,9 +115,11 @@ def range_of(values: NDArray[np.float64]) -> float:
     return float(high - low)
 
 
-def evaluate_pair(reference: Reference, clip: Clip, judge: Judge, detector: FaceDetector) -> dict[str, Any]:
+def evaluate_pair(
+    reference: Reference, clip: Clip, judge: Judge, detector: FaceDetector, networks: Networks | None
+) -> dict[str, Any]:
     """Figures of one portrait driven by one clip."""
-    scene = scene_of(reference)
+    scene = scene_of(reference, networks=networks)
     outputs = [scene(tracked).frame.bgr for tracked in clip.tracked]
     opinions = judge.follow(outputs, reference.landmarks_px[:, :2])
     unseen = sum(not o.found or len(detector(picture)) == 0 for o, picture in zip(opinions, outputs, strict=True))
@@ -135,12 +137,12 @@ def evaluate_pair(reference: Reference, clip: Clip, judge: Judge, detector: Face
     }
 
 
-def evaluate_self(clip: Clip, judge: Judge) -> dict[str, float]:
+def evaluate_self(clip: Clip, judge: Judge, networks: Networks | None) -> dict[str, float]:
     """The clip driving its own first frame: landmark error against the clip, in inter-ocular distances."""
     first = clip.frames[0].bgr
     landmarks = find_faces(first)[0]
     tracker = Tracker(Calibration(Neutral.of(landmarks)))
-    scene = scene_of(Reference(first, landmarks), keep_expression=True)
+    scene = scene_of(Reference(first, landmarks), keep_expression=True, networks=networks)
     outputs = [scene(tracker(frame)).frame.bgr for frame in clip.frames]
     tracker.close()
     opinions = judge.follow(outputs, landmarks[:, :2])
@@ -172,17 +174,22 @@ def evaluation_portraits(data: Path) -> list[tuple[str, Reference]]:
     ]
 
 
-def evaluate_clip(data: str, path: str, every: int) -> dict[str, Any]:
+@cache
+def _networks(runtime: Runtime) -> Networks | None:
+    return load_networks(runtime)
+
+
+def evaluate_clip(data: str, path: str, every: int, runtime: Runtime) -> dict[str, Any]:
     """All figures of one clip; run in a process of its own."""
-    judge, detector = _judge(data), FaceDetector()
+    judge, detector, networks = _judge(data), FaceDetector(), _networks(runtime)
     clip = read_clip(Path(path), judge)
     pairs = {
-        name: evaluate_pair(reference, clip, judge, detector)
+        name: evaluate_pair(reference, clip, judge, detector, networks)
         for name, reference in evaluation_portraits(Path(data))[::every]
     }
     detector.close()
     ranges = {name: range_of(clip.series[name]) for name in MEASURES}
-    return {"clip": clip.name, "range": ranges, "pairs": pairs, "self": evaluate_self(clip, judge)}
+    return {"clip": clip.name, "range": ranges, "pairs": pairs, "self": evaluate_self(clip, judge, networks)}
 
 
 def summarise(results: list[dict[str, Any]]) -> dict[str, Any]:
@@ -233,13 +240,13 @@ def show(summary: dict[str, Any], console: Console) -> None:
         )
 
 
-def run(data: Path, every: int, report: Path, console: Console) -> None:
+def run(data: Path, every: int, runtime: Runtime, report: Path, console: Console) -> None:
     """Evaluate all clips in two processes; show and keep the figures."""
     os.environ.setdefault("NUMBA_NUM_THREADS", "1")
     clips = sorted((data / "eval" / "clips").glob("*.mp4"), key=lambda p: -p.stat().st_size)
     with ProcessPoolExecutor(2) as pool:
-        futures = [pool.submit(evaluate_clip, str(data), str(path), every) for path in clips]
+        futures = [pool.submit(evaluate_clip, str(data), str(path), every, runtime) for path in clips]
         results = [future.result() for future in futures]
     summary = summarise(results)
     show(summary, console)
-    write_result(report, {"summary": summary, "clips": results, "machine": describe()})
+    write_result(report, {"runtime": runtime, "summary": summary, "clips": results, "machine": describe()})
