@@ -19,7 +19,7 @@ class Budget(NamedTuple):
 BUDGET_MS: Final = {
     "capture": Budget(8, 16),  # decoding H.264; a webcam's MJPG takes as long
     "track": Budget(9, 18),
-    "render": Budget(12, 20),
+    "render": Budget(20, 32),
     "output": Budget(0.5, 2),  # the hand-over; encoding has a thread of its own
     "track: landmarks": Budget(7, 15),
     "track: pose, filter, performance": Budget(2, 4),
@@ -29,5 +29,6 @@ BUDGET_MS: Final = {
     "render: soften_edges": Budget(2, 4),
     "render: mouth": Budget(2.5, 5),
     "render: irises": Budget(1.5, 3),
+    "render: networks": Budget(10, 16),  # crops, all networks of a frame, and laying them back
     "render: canvas": Budget(2, 4),
 }

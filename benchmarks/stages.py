@@ -33,6 +33,7 @@ from engine.output.video_file import VideoFileSink
 from engine.puppet.format import load_puppet
 from engine.puppet.shipped import find_puppet
 from engine.render import portrait as portrait_module
+from engine.render.generator import load_networks
 from engine.render.quality import LADDER
 from engine.render.scene import PortraitScene, Rendered
 from engine.track.tracker import Tracker
@@ -83,6 +84,7 @@ def instrumented(watch: Stopwatch, tracker: Tracker, scene: PortraitScene) -> It
         (portrait.face, "retarget", "render: retarget"),
         (portrait._mouth, "draw", "render: mouth"),
         (portrait._irises, "draw", "render: irises"),
+        (portrait._raster(1.0).generator, "draw", "render: networks"),
         (portrait_module, "warp_mesh", "render: warp_mesh"),
         (portrait_module, "sample", "render: sample"),
         (portrait_module, "soften_edges", "render: soften_edges"),
@@ -101,7 +103,7 @@ def measure(frames: int) -> dict[str, dict[str, float]]:
     """Percentiles of each stage and part over the demo clip at 1280 x 720, one stage at a time."""
     watch = Stopwatch()
     video, tracker = VideoFile(demo_clip()), Tracker()
-    scene = PortraitScene(load_puppet(find_puppet("bruno")), 1280, 720)
+    scene = PortraitScene(load_puppet(find_puppet("bruno")), 1280, 720, networks=load_networks("auto"))
     scene.draw(Performance.neutral())
     with instrumented(watch, tracker, scene):
         source = islice(video, frames + WARM_UP)
@@ -147,7 +149,7 @@ def measure_ladder(frames: int = 60) -> list[dict[str, Any]]:
     """What each quality that the governor may choose saves and shows: its time, and its likeness to the full picture while
     the demo performer drives (PSNR, dB; nobody sees a difference over 45)."""
     video, tracker = VideoFile(demo_clip()), Tracker()
-    scene = PortraitScene(load_puppet(find_puppet("bruno")), 1280, 720)
+    scene = PortraitScene(load_puppet(find_puppet("bruno")), 1280, 720, networks=load_networks("auto"))
     performances = [tracker(frame).performance or Performance.neutral() for frame in islice(video, 0, 4 * frames, 4)]
     rows, full = [], [scene.draw(p) for p in performances]
     for quality in LADDER:

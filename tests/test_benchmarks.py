@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import cv2
 import numpy as np
 import pytest
 
 from benchmarks.budget import BUDGET_MS
 from benchmarks.judge import features
+from benchmarks.quality import Performance as Clip
+from benchmarks.quality import compare, flicker
 from benchmarks.stages import judge, measure
+from engine.live.frame import Frame
+from engine.track.facemesh import find_faces
+from engine.track.tracker import Tracked
 
 
 def within() -> dict[str, dict[str, float]]:
@@ -54,3 +60,18 @@ def test_features_of_judged_points() -> None:
     assert found["mouth opening"] == pytest.approx(0.1)
     assert found["smile width"] == pytest.approx(0.6)
     assert found["lids"] == pytest.approx(1 / 3)
+
+
+def test_a_clip_that_is_its_own_output_is_perfect(demo_frames: list[np.ndarray]) -> None:
+    """Every figure of `bench quality` at its best, and worse where a picture is blurred."""
+    points = find_faces(demo_frames[0])[0]
+    same = compare(demo_frames[0], demo_frames[0], points)
+    assert all(value == 0 for name, value in same.items() if name.startswith("L1"))
+    assert all(value == pytest.approx(1) for name, value in same.items() if name.startswith("SSIM"))
+    blurred = compare(cv2.GaussianBlur(demo_frames[0], (0, 0), 3), demo_frames[0], points)
+    assert all(blurred[name] > 0 for name in same if name.startswith("L1"))
+    assert all(blurred[name] < 1 for name in same if name.startswith("SSIM"))
+    tracked = [Tracked(Frame(f, i, i / 30), points, None, None) for i, f in enumerate(demo_frames[:3])]
+    clip = Clip("demo", demo_frames[:3], tracked)
+    assert flicker(clip, demo_frames[:3]) == 0
+    assert flicker(clip, [demo_frames[0], 255 - demo_frames[1], demo_frames[2]]) > 10

@@ -1,0 +1,89 @@
+"""Training pairs are what the network meets: shapes, places, truth; from people who do not exist."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import av
+import cv2
+import numpy as np
+import pytest
+
+from engine.face import landmarks as lm
+from engine.puppet.format import Puppet
+from engine.track.facemesh import find_faces
+from models.config import CONFIGS, INPUTS
+from tools.training_pairs import Footage, Pairs, load_clip, load_stills
+
+SIZES = {part: config.size_px for part, config in CONFIGS.items()}
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory: pytest.TempPathFactory, bruno: Puppet, ada: Puppet, demo_frames: list[np.ndarray]) -> Path:
+    """A data folder as the tools expect it: two pieces of footage and a short clip."""
+    folder = tmp_path_factory.mktemp("train")
+    pictures, points = [], []
+    for puppet in (bruno, ada):
+        reference = puppet.references[0]
+        factor = 256 / reference.picture.shape[0]
+        pictures.append(cv2.resize(reference.picture, (256, 256), interpolation=cv2.INTER_AREA))
+        points.append(reference.landmarks_px * np.float32(factor))
+    _save_stills(folder / "stills_synth", ["a.png", "b.png"], pictures, points)
+    _save_stills(folder / "stills_london", ["lon_001_03.png", "lon_001_08.png"], pictures, points)
+    (folder / "clips").mkdir()
+    frames = [np.ascontiguousarray(f[:, 140:500]) for f in demo_frames[:6]]
+    with av.open(str(folder / "clips" / "demo.mp4"), "w") as container:
+        stream = container.add_stream("libx264", rate=30)
+        stream.width, stream.height, stream.pix_fmt = 360, 360, "yuv420p"
+        for frame in frames:
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(frame, format="bgr24")))
+        container.mux(stream.encode(None))
+    found = [find_faces(frame) for frame in frames]
+    np.savez(
+        folder / "clips" / "demo.landmarks.npz",
+        landmarks_px=np.stack([f[0] for f in found]),
+        found=np.array([True, True, False, True, True, True]),
+    )
+    return folder
+
+
+def _save_stills(folder: Path, names: list[str], pictures: list[np.ndarray], points: list[np.ndarray]) -> None:
+    folder.mkdir()
+    for name, picture in zip(names, pictures, strict=True):
+        cv2.imwrite(str(folder / name), picture)
+    np.savez(folder / "landmarks.npz", names=np.array(names), landmarks_px=np.stack(points))
+
+
+def test_frames_without_a_face_are_left_out(data: Path) -> None:
+    clip = load_clip(data / "clips" / "demo.mp4")
+    assert len(clip.pictures) == len(clip.landmarks_px) == 5
+
+
+def test_two_pictures_of_one_person_belong_together(data: Path) -> None:
+    assert [len(s.pictures) for s in load_stills(data / "stills_synth")] == [1, 1]
+    assert [len(s.pictures) for s in load_stills(data / "stills_london")] == [2]
+
+
+def test_units_are_complete_and_differ(data: Path) -> None:
+    pairs = Pairs(data, SIZES, seed=0)  # type: ignore[arg-type]
+    for _ in range(12):
+        for part, units in pairs.unit().items():
+            size = SIZES[part]
+            assert units
+            for unit in units:
+                assert unit.shape == (2, size, size, INPUTS + 4)
+                assert unit.dtype == np.uint8
+                assert unit[..., -1].max() > 200  # the part is in the crop
+                middle = unit[:, size // 3 : -size // 3, size // 3 : -size // 3]
+                assert np.abs(middle[..., :3].astype(int) - middle[..., 10:13]).mean() > 0.1  # the warp isn't the truth
+
+
+def test_the_same_seed_gives_the_same_units(data: Path) -> None:
+    first, second = (Pairs(data, SIZES, seed=7).unit() for _ in range(2))  # type: ignore[arg-type]
+    assert all(np.array_equal(a, b) for part in first for a, b in zip(first[part], second[part], strict=True))
+
+
+def test_gaps_and_lids_are_measured(data: Path) -> None:
+    clip: Footage = load_clip(data / "clips" / "demo.mp4")
+    assert (clip.gaps() >= 0).all()
+    assert clip.lids() == pytest.approx([min(lm.lid_openings(p)) for p in clip.landmarks_px])
