@@ -14,16 +14,24 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
+from engine.capture.synthetic import SyntheticCamera
 from engine.errors import ConfigError
 from engine.face.pose import Pose, rotation_from_euler
 from engine.face.reference import reference_face
 from engine.face.retarget import Target
+from engine.live.frame import Frame
+from engine.live.meter import Meter
+from engine.live.pipeline import Pipeline
+from engine.output.null import NullSink
+from engine.output.stage import OutputStage
 from engine.puppet.format import Puppet
 from engine.render import generator as generator_module
 from engine.render.crops import PLACES, Place, crop, crop_matrix, draw_geometry, stretch, to_crop
 from engine.render.generator import PARTS, Networks, lay_back, load_networks
 from engine.render.portrait import Portrait
 from engine.render.quality import LADDER
+from engine.render.scene import PortraitScene
+from engine.track.tracker import Tracked, Tracker
 from models import runtimes
 from models.config import CONFIGS
 from models.runtimes import TOLERANCE, RuntimeName, UnavailableError, load_network
@@ -210,3 +218,29 @@ def test_the_shipped_networks_draw_a_mouth_and_leave_the_rest(bruno: Puppet) -> 
     unit = round(target.pose.scale)
     assert change[y : y + unit // 4, x - unit // 8 : x + unit // 8].mean() > 8
     assert change[: y - unit].max() <= 40 if len(PARTS) > 1 else change[: y - unit].max() == 0
+
+
+def test_the_live_loop_shows_what_is_rendered_offline(bruno: Puppet, demo_frames: list[NDArray[np.uint8]]) -> None:
+    """Networks on: the same tracked frames through a fresh scene give the same pictures, to the bit."""
+    tracker, tracked = Tracker(), dict[int, Tracked]()
+    shown: list[Frame] = []
+
+    class Remember(NullSink):
+        wants_repeats = False
+
+        def send(self, frame: Frame) -> None:
+            shown.append(frame)
+
+    def track(frame: Frame) -> Tracked:
+        tracked[frame.index] = tracker(frame)
+        return tracked[frame.index]
+
+    networks = load_networks("openvino")
+    camera = SyntheticCamera("ok*12", demo_frames, 20.0)
+    scene = PortraitScene(bruno, 320, 180, networks=networks)
+    Pipeline(camera, track, scene, OutputStage([Remember()], 20.0), Meter()).run(30)
+    tracker.close()
+    offline = PortraitScene(bruno, 320, 180, networks=networks)
+    assert shown
+    for frame in shown:
+        assert np.array_equal(offline(tracked[frame.index]).frame.bgr, frame.bgr)
