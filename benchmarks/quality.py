@@ -31,11 +31,13 @@ from engine.offline import neutral_of_clip
 from engine.puppet.format import Reference, load_puppet
 from engine.puppet.shipped import shipped_folder
 from engine.render.generator import Networks
-from engine.track.facemesh import find_faces
+from engine.track.facemesh import LandmarkTracker, find_faces
 from engine.track.tracker import Tracked, Tracker
 
 OPEN_GAP = 0.05  # lips further apart than this are an open mouth, inter-ocular distances
 GROWN = 0.06  # how far the regions reach beyond their landmarks, inter-ocular distances
+SHUT = 0.12  # lids that are less open than this are shut, eye widths
+LEAST_LID_RANGE = 0.1
 SHEET_FRAMES = 6
 Picture = NDArray[np.uint8]
 Mask = NDArray[np.bool_]
@@ -134,7 +136,33 @@ def evaluate(performance: Performance, outputs: list[Picture], judge: Judge) -> 
         for a, b in zip(seen, wanted, strict=True)
     ]
     found["landmark error, %"] = 100 * float(np.mean(errors))
+    found |= lids(performance.truth, outputs)
     return found
+
+
+def lids(truth: list[Picture], outputs: list[Picture]) -> dict[str, float]:
+    """How lids follow, where the clip shuts them: correlation of the openings, and the opening while the truth's is shut.
+
+    In the eyes of FaceMesh, which also drives the puppet: no independent opinion, but the independent judge hardly sees lids.
+    """
+    wanted, found = lid_openings(truth), lid_openings(outputs)
+    seen = np.isfinite(wanted) & np.isfinite(found)
+    shut = seen & (wanted < SHUT)
+    if shut.sum() < 3 or np.ptp(wanted[seen]) < LEAST_LID_RANGE:
+        return {}
+    return {
+        "lids, correlation (FaceMesh)": float(np.corrcoef(wanted[seen], found[seen])[0, 1]),
+        "lids, opening while shut (FaceMesh)": float(found[shut].mean()),
+        "lids, opening otherwise (FaceMesh)": float(found[seen & ~shut].mean()),
+    }
+
+
+def lid_openings(pictures: list[Picture]) -> NDArray[np.float64]:
+    """Mean opening of both eyes in each picture, in eye widths; not a number where there is no face."""
+    mesh = LandmarkTracker()
+    points = [mesh(picture) for picture in pictures]
+    mesh.close()
+    return np.array([np.nan if p is None else np.mean(lm.lid_openings(p)) for p in points])
 
 
 def flicker(performance: Performance, outputs: list[Picture]) -> float:
