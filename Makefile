@@ -20,15 +20,18 @@ demo: $(VENV)/run
 test: $(VENV)/dev
 	$(BIN)/pytest
 
-engines: $(VENV)/dev
+engines: $(VENV)/engines
+
+$(VENV)/engines: $(VENV)/dev
 	$(PIP) --editable '.[engines]'
+	@touch $@
 
 lint: $(VENV)/dev
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 
-check: lint test
+check: lint engines test
 
 test-vcam: $(VENV)/dev
 	tests/vcam/run.sh

@@ -35,12 +35,16 @@ def latency(
     from benchmarks.latency.compare import slower
     from benchmarks.latency.measure import Setting
     from benchmarks.results import default_path, write_result
+    from engine.config import RunConfig
 
     old = _read(compare) if compare is not None else None
     kind = "loads" if loads else "ways"
     settings = suite.loads(seconds) if loads else suite.ways(seconds)
     if soak is not None:
-        kind, settings = "soak", [Setting(f"{soak:g} minutes", seconds=60 * soak)]
+        kind, settings = (
+            "soak",
+            [Setting(f"{soak:g} minutes", seconds=60 * soak, target_age_ms=RunConfig().target_age_ms)],
+        )
     result = suite.measure_all(settings, repeats, console)
     write_result(report or default_path(f"latency-{kind}"), result)
     if page is not None:
@@ -116,7 +120,13 @@ def quality(
     from engine.render.generator import load_networks
 
     networks = load_networks(read_config(None, {"runtime": runtime}).runtime)
-    run(data, every, sheets, {"warp": None, "generator": networks}, report or default_path("quality"), console)
+    if networks is None:
+        raise ConfigError(
+            wanted="networks to measure",
+            found="none that run here",
+            advice="`mimicam doctor` says why; pip install openvino.",
+        )
+    run(data, every, sheets, networks, report or default_path("quality"), console)
 
 
 @app.command()

@@ -8,6 +8,7 @@ Needs torch (the extra `train`) for the published ones and for the torch columns
 
 from __future__ import annotations
 
+import io
 import time
 from collections.abc import Callable
 from functools import partial
@@ -24,6 +25,7 @@ from engine.errors import ConfigError
 from engine.machine import describe
 from engine.render.generator import PARTS, places_of
 from models.config import CONFIGS, INPUTS
+from models.openvino_runtime import compile_graph, native_precision
 from models.runtimes import RuntimeName, load_network
 from models.weights import load_weights
 
@@ -75,12 +77,11 @@ def published() -> list[dict[str, Any]]:
         with torch.inference_mode():
             times = {"torch-cpu f32": median_ms(lambda net=net, example=example: net(*example))}  # type: ignore[misc]
         core = ov.Core()
-        native = "BF16" in core.get_property("CPU", "OPTIMIZATION_CAPABILITIES")
-        precision = "bf16" if native else "f32"
-        settings = {"INFERENCE_PRECISION_HINT": precision, "PERFORMANCE_HINT": "LATENCY"}
-        compiled = core.compile_model(ov.convert_model(net, example_input=example), "CPU", settings)
-        inputs = [tensor.numpy() for tensor in example]
-        times[f"openvino {precision}"] = median_ms(partial(compiled, inputs))
+        precision = native_precision(core)
+        exported = io.BytesIO()
+        torch.onnx.export(net, example, exported, dynamo=False)
+        compiled = compile_graph(core, exported.getvalue(), precision)
+        times[f"openvino {precision}"] = median_ms(partial(compiled, [tensor.numpy() for tensor in example]))
         rows.append({"generator": name, "millions": millions, "ms": times})
     return rows
 

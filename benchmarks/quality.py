@@ -44,7 +44,7 @@ Mask = NDArray[np.bool_]
 
 
 @dataclass(frozen=True, slots=True)
-class Performance:
+class Clip:
     """A clip and what the tracker made of it."""
 
     name: str
@@ -65,10 +65,10 @@ class Performance:
             for i in order:
                 if len(chosen) < room and all(abs(int(i) - c) > len(lids) // 20 for c in chosen):
                     chosen.append(int(i))
-        return np.array(chosen)
+        return np.array([i for i in chosen if self.tracked[i].landmarks_px is not None])
 
 
-def perform(path: Path, *, itself: bool) -> Performance:
+def perform(path: Path, *, itself: bool) -> Clip:
     """Track a clip: from its first frame as the neutral one where it drives itself."""
     video = VideoFile(path)
     frames = list(video)
@@ -77,7 +77,7 @@ def perform(path: Path, *, itself: bool) -> Performance:
     tracker = Tracker(Calibration(first, window_s=0.0))
     tracked = [tracker(frame) for frame in frames]
     tracker.close()
-    return Performance(path.stem, [f.bgr for f in frames], tracked)
+    return Clip(path.stem, [f.bgr for f in frames], tracked)
 
 
 def region(points_px: lm.Points, contours: Iterable[lm.Indices], shape: tuple[int, ...], grown: float = GROWN) -> Mask:
@@ -114,12 +114,12 @@ def compare(output: Picture, truth: Picture, points_px: lm.Points) -> dict[str, 
     return figures
 
 
-def evaluate(performance: Performance, outputs: list[Picture], judge: Judge) -> dict[str, float]:
+def evaluate(clip: Clip, outputs: list[Picture], judge: Judge) -> dict[str, float]:
     """Figures of a clip that drives its own first frame."""
-    gaps = performance.gaps()
+    gaps = clip.gaps()
     rows = [
         compare(output, truth, tracked.landmarks_px)
-        for output, truth, tracked in zip(outputs, performance.truth, performance.tracked, strict=True)
+        for output, truth, tracked in zip(outputs, clip.truth, clip.tracked, strict=True)
         if tracked.landmarks_px is not None
     ]
     found = {name: float(np.mean([row[name] for row in rows])) for name in rows[0] if not name.startswith("inside")}
@@ -128,15 +128,15 @@ def evaluate(performance: Performance, outputs: list[Picture], judge: Judge) -> 
         found["L1, mouth, open"] = float(np.mean([row["L1, mouth"] for row in opened]))
         inside = np.mean([[row["inside_output"], row["inside_truth"]] for row in opened], axis=0)
         found["sharpness inside an open mouth"] = float(inside[0] / inside[1])
-    found["flicker"] = flicker(performance, outputs)
-    start = find_faces(performance.truth[0])[0][:, :2]
-    seen, wanted = judge.follow(outputs, start), judge.follow(performance.truth, start)
+    found["flicker"] = flicker(clip, outputs)
+    start = find_faces(clip.truth[0])[0][:, :2]
+    seen, wanted = judge.follow(outputs, start), judge.follow(clip.truth, start)
     errors = [
         np.linalg.norm(a.points_px - b.points_px, axis=1).mean() / unit_px(b.points_px)
         for a, b in zip(seen, wanted, strict=True)
     ]
     found["landmark error, %"] = 100 * float(np.mean(errors))
-    found |= lids(performance.truth, outputs)
+    found |= lids(clip.truth, outputs)
     return found
 
 
@@ -165,21 +165,22 @@ def lid_openings(pictures: list[Picture]) -> NDArray[np.float64]:
     return np.array([np.nan if p is None else np.mean(lm.lid_openings(p)) for p in points])
 
 
-def flicker(performance: Performance, outputs: list[Picture]) -> float:
+def flicker(clip: Clip, outputs: list[Picture]) -> float:
     """Mean difference, in the face, of the change from frame to frame, output against truth; grey levels."""
     values = []
     for i in range(1, len(outputs)):
-        points = performance.tracked[i].landmarks_px
+        points = clip.tracked[i].landmarks_px
         if points is None:
             continue
         change = outputs[i].astype(np.float32) - outputs[i - 1]
-        wanted = performance.truth[i].astype(np.float32) - performance.truth[i - 1]
+        wanted = clip.truth[i].astype(np.float32) - clip.truth[i - 1]
         values.append(np.abs(change - wanted)[region(points, [lm.OVAL], outputs[i].shape, 0)].mean())
     return float(np.mean(values))
 
 
-def head(picture: Picture, points_px: lm.Points, side_px: int = 224) -> Picture:
+def head(picture: Picture, points_px: lm.Points | None, side_px: int = 224) -> Picture:
     """The face of a picture, for a sheet."""
+    assert points_px is not None  # sheets show frames with a performer
     middle, half = points_px[lm.OVAL, :2].mean(0), 0.95 * lm.inter_ocular(points_px)
     scale = side_px / (2 * half)
     matrix = np.array([[scale, 0, side_px / 2 - scale * middle[0]], [0, scale, side_px / 2 - scale * middle[1]]])
@@ -187,68 +188,58 @@ def head(picture: Picture, points_px: lm.Points, side_px: int = 224) -> Picture:
     return np.asarray(cv2.warpAffine(picture, matrix, (side_px, side_px), flags=how), np.uint8)
 
 
-def self_sheet(performance: Performance, ways: dict[str, list[Picture]]) -> Picture:
+def self_sheet(clip: Clip, ways: dict[str, list[Picture]]) -> Picture:
     """Telling frames across; truth, then each way, down."""
-    rows = [performance.truth, *ways.values()]
-    columns = []
-    for i in performance.telling():
-        points = performance.tracked[i].landmarks_px
-        if points is not None:
-            columns.append(np.vstack([head(row[i], points) for row in rows]))
+    rows = [clip.truth, *ways.values()]
+    columns = [np.vstack([head(row[i], clip.tracked[i].landmarks_px) for row in rows]) for i in clip.telling()]
     return np.hstack(columns)
 
 
-def cross_sheet(reference: Reference, performance: Performance, networks: dict[str, Networks | None]) -> Picture:
+def cross_sheet(reference: Reference, clip: Clip, networks: dict[str, Networks | None]) -> Picture:
     """The performer's telling frames across; performer, then each way, down."""
-    telling = performance.telling()
-    rows = [np.hstack([head(performance.truth[i], _points(performance.tracked[i])) for i in telling])]
+    telling = clip.telling()
+    rows = [np.hstack([head(clip.truth[i], clip.tracked[i].landmarks_px) for i in telling])]
     for network in networks.values():
         scene = scene_of(reference, networks=network)
-        pictures = [scene(performance.tracked[i]).frame.bgr for i in telling]
+        pictures = [scene(clip.tracked[i]).frame.bgr for i in telling]
         rows.append(np.hstack([head(p, reference.landmarks_px) for p in pictures]))
     return np.vstack(rows)
 
 
-def _points(tracked: Tracked) -> lm.Points:
-    return np.zeros((lm.COUNT, 3), np.float32) if tracked.landmarks_px is None else tracked.landmarks_px
-
-
-def run(
-    data: Path, every: int, sheets: Path | None, networks: dict[str, Networks | None], report: Path, console: Console
-) -> None:
-    """Evaluate, show and keep; `networks` by the name of the way."""
+def run(data: Path, every: int, sheets: Path | None, networks: Networks, report: Path, console: Console) -> None:
+    """Evaluate the warp alone and with `networks`, show and keep."""
     judge = Judge(data)
-    clips = sorted((data / "eval" / "clips").glob("*.mp4"))
+    ways: dict[str, Networks | None] = {"warp": None, "generator": networks}
+    paths = sorted((data / "eval" / "clips").glob("*.mp4"))
     results: dict[str, dict[str, dict[str, float]]] = {}
-    for clip in clips:
-        with console.status(clip.stem):
-            performance = perform(clip, itself=True)
-            reference = Reference(performance.truth[0], find_faces(performance.truth[0])[0])
-            ways = {name: _render(reference, performance, network) for name, network in networks.items()}
-            results[clip.stem] = {name: evaluate(performance, outputs, judge) for name, outputs in ways.items()}
-            _write(sheets, f"self_{clip.stem}.png", self_sheet(performance, ways))
+    for path in paths:
+        with console.status(path.stem):
+            clip = perform(path, itself=True)
+            reference = Reference(clip.truth[0], find_faces(clip.truth[0])[0])
+            outputs = {name: _render(reference, clip, network) for name, network in ways.items()}
+            results[clip.name] = {name: evaluate(clip, pictures, judge) for name, pictures in outputs.items()}
+            _write(sheets, f"self_{clip.name}.png", self_sheet(clip, outputs))
     if sheets is not None:
-        _cross_sheets(data, clips, every, sheets, networks, console)
+        _cross_sheets(data, paths, every, sheets, ways, console)
     show(results, console)
-    write_result(report, {"self": results, "machine": describe()})
+    console.print(f"generator: {networks}")
+    write_result(report, {"generator": str(networks), "self": results, "machine": describe()})
 
 
-def _render(reference: Reference, performance: Performance, networks: Networks | None) -> list[Picture]:
+def _render(reference: Reference, clip: Clip, networks: Networks | None) -> list[Picture]:
     scene = scene_of(reference, keep_expression=True, networks=networks)
-    return [scene(tracked).frame.bgr for tracked in performance.tracked]
+    return [scene(tracked).frame.bgr for tracked in clip.tracked]
 
 
 def _cross_sheets(
-    data: Path, clips: list[Path], every: int, sheets: Path, networks: dict[str, Networks | None], console: Console
+    data: Path, paths: list[Path], every: int, sheets: Path, ways: dict[str, Networks | None], console: Console
 ) -> None:
     shipped = [(p.stem, load_puppet(p).references[0]) for p in sorted(shipped_folder().glob("*.puppet"))]
-    for clip in clips:
-        performance = perform(clip, itself=False)
+    for path in paths:
+        clip = perform(path, itself=False)
         for name, reference in [*shipped, *evaluation_portraits(data)[::every]]:
-            with console.status(f"{name} driven by {clip.stem}"):
-                _write(
-                    sheets, f"cross_{clip.stem}_{Path(name).stem}.png", cross_sheet(reference, performance, networks)
-                )
+            with console.status(f"{name} driven by {clip.name}"):
+                _write(sheets, f"cross_{clip.name}_{Path(name).stem}.png", cross_sheet(reference, clip, ways))
 
 
 def _write(sheets: Path | None, name: str, picture: Picture) -> None:
@@ -262,7 +253,7 @@ def show(results: dict[str, dict[str, dict[str, float]]], console: Console) -> N
     for clip, ways in results.items():
         table = Table("", *ways, "change", title=f"{clip} drives its own first frame", title_justify="left")
         first, *_, last = ways.values()
-        for name in first:
+        for name in (name for name in first if name in last):
             change = f"{100 * (last[name] / first[name] - 1):+.1f} %"
             table.add_row(name, *(f"{way[name]:.3f}" for way in ways.values()), change)
         console.print(table)

@@ -249,4 +249,6 @@ def run(data: Path, every: int, runtime: Runtime, report: Path, console: Console
         results = [future.result() for future in futures]
     summary = summarise(results)
     show(summary, console)
-    write_result(report, {"runtime": runtime, "summary": summary, "clips": results, "machine": describe()})
+    write_result(
+        report, {"runtime": str(load_networks(runtime)), "summary": summary, "clips": results, "machine": describe()}
+    )

@@ -84,11 +84,13 @@ def instrumented(watch: Stopwatch, tracker: Tracker, scene: PortraitScene) -> It
         (portrait.face, "retarget", "render: retarget"),
         (portrait._mouth, "draw", "render: mouth"),
         (portrait._irises, "draw", "render: irises"),
-        (portrait._raster(1.0).generator, "draw", "render: networks"),
         (portrait_module, "warp_mesh", "render: warp_mesh"),
         (portrait_module, "sample", "render: sample"),
         (portrait_module, "soften_edges", "render: soften_edges"),
     ]
+    generator = portrait._raster(1.0).generator
+    if generator is not None:
+        places.append((generator, "draw", "render: networks"))
     originals = [getattr(owner, attribute) for owner, attribute, _ in places]
     for (owner, attribute, name), original in zip(places, originals, strict=True):
         setattr(owner, attribute, watch.around(name, original))
@@ -200,7 +202,8 @@ def run(frames: int, report: Path, console: Console) -> list[str]:
         likeness = "the same" if step["quality"] == LADDER[0].name else f"{step['psnr_db']:.1f}"
         qualities.add_row(step["quality"], f"{step['p50_ms']:.2f}", likeness)
     console.print(qualities)
-    write_result(report, {"stages": found, "qualities": ladder, "machine": machine})
+    runtime = str(load_networks("auto"))
+    write_result(report, {"stages": found, "qualities": ladder, "runtime": runtime, "machine": machine})
     wrong = judge(found)
     for line in wrong:
         console.print(line, style="red")

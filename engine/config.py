@@ -9,6 +9,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from engine.errors import ConfigError
+from models.runtimes import RuntimeName
 
 
 def _parse_size(value: Any) -> Any:
@@ -39,7 +40,7 @@ class RunConfig(BaseModel):
     output: tuple[str, ...] = Field(default=("virtual",), min_length=1)
     size: Size = Field(default=(1280, 720), description="width and height of the outputs, px")
     rate: float = Field(default=30.0, ge=1, le=240, description="pictures a second")
-    runtime: Literal["auto", "none", "openvino", "torch-cpu", "torch-cuda"] = Field(
+    runtime: Literal["auto", "none"] | RuntimeName = Field(
         default="auto", description="what executes the networks; none leaves the generator off"
     )
     neutral: Literal["auto", "first"] = Field(default="auto", description="how the performer's neutral face is found")

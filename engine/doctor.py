@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ctypes.util
 import os
 import subprocess
 import sys
@@ -16,11 +15,24 @@ import psutil
 
 from engine.capture.modes import Mode, camera_modes
 from engine.capture.webcam import cameras
+from engine.errors import MimicamError
 from engine.machine import cores, processor, processor_flags
 from engine.output.virtual_camera import ADVICE
 from engine.output.window import screen_available
+from engine.render.generator import load_networks
+from models.tensorrt_engine import nvidia_driver_found
 
-PACKAGES = ("mediapipe", "opencv-contrib-python", "numpy", "numba", "av", "pyvirtualcam")
+PACKAGES = (
+    "mediapipe",
+    "opencv-contrib-python",
+    "numpy",
+    "numba",
+    "av",
+    "openvino",
+    "onnx",
+    "safetensors",
+    "pyvirtualcam",
+)
 INSTRUCTION_SETS = {"AVX2": "avx2", "AVX-512": "avx512f", "AMX": "amx_tile"}
 WANTED_HZ, WANTED_HEIGHT_PX = 29.0, 720  # of a camera; 30 Hz are 29.97 to some
 MOST_BUSY_PERCENT = 50.0
@@ -114,7 +126,10 @@ def _camera(device: str, name: str, modes_of: Callable[[str], list[Mode]]) -> Fi
     best = max(modes, key=lambda m: (min(m.rate_hz, WANTED_HZ), min(m.height_px, WANTED_HEIGHT_PX), m.fourcc == "MJPG"))
     if best.rate_hz >= WANTED_HZ and best.height_px >= WANTED_HEIGHT_PX:
         return Finding(what, True, f"{name}: {best}")
-    advice = f"use --camera-size {best.width_px}x{best.height_px}; for more, a USB 3 port or another camera"
+    if best.rate_hz == 0:
+        return Finding(what, True, f"{name}: {best.width_px}x{best.height_px} {best.fourcc}, it does not say how often")
+    slower = f" --rate {best.rate_hz:g}" if best.rate_hz < WANTED_HZ else ""
+    advice = f"use --camera-size {best.width_px}x{best.height_px}{slower}; for more, a USB 3 port or another camera"
     return Finding(what, False, f"{name}: no 720p at {WANTED_HZ:g} Hz, at best {best}", advice)
 
 
@@ -145,9 +160,19 @@ def _screen() -> Finding:
     )
 
 
+def _networks() -> Finding:
+    told: list[str] = []
+    try:
+        networks = load_networks("auto", told.append)
+    except MimicamError as error:
+        return Finding("networks", False, error.found, error.advice)
+    if networks is None:
+        return Finding("networks", False, told[0], "mimicam runs without them; pip install openvino brings them back")
+    return Finding("networks", True, str(networks))
+
+
 def _gpu() -> Finding:
-    driver = ctypes.util.find_library("cuda") is not None
-    if not driver:
+    if not nvidia_driver_found():
         return Finding("NVIDIA GPU", False, "no driver", "not needed: the CPU path is complete")
     usable = find_spec("pycuda") is not None
     found = _gpu_name() or "driver found"
@@ -165,4 +190,13 @@ def _gpu_name() -> str:
 
 def examine() -> list[Finding]:
     """All findings, most important first."""
-    return [_packages(), _processor(), _load(_busy_percent), *_cameras(), _virtual_camera(), _screen(), _gpu()]
+    return [
+        _packages(),
+        _processor(),
+        _load(_busy_percent),
+        _networks(),
+        *_cameras(),
+        _virtual_camera(),
+        _screen(),
+        _gpu(),
+    ]

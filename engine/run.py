@@ -38,9 +38,11 @@ SETTLED_S = 10.0  # memory is compared with what it was then
 RECENT_FRAMES = 30
 
 
-def prepare_stages(config: RunConfig) -> tuple[Tracker, PortraitScene]:
+def prepare_stages(
+    config: RunConfig, tell: Callable[[str], object] = lambda reason: None
+) -> tuple[Tracker, PortraitScene]:
     """Load puppet and networks, build the stages, and run each once so that nothing is compiled while the camera waits."""
-    puppet, networks = load_puppet(find_puppet(config.puppet)), load_networks(config.runtime)
+    puppet, networks = load_puppet(find_puppet(config.puppet)), load_networks(config.runtime, tell)
     scene = PortraitScene(puppet, *config.size, networks=networks)
     tracker = Tracker(Calibration(window_s=0.0 if config.neutral == "first" else WINDOW_S))
     scene.draw(Performance.neutral())
@@ -55,7 +57,7 @@ def run(config: RunConfig, console: Console) -> None:
     """
     stop = threading.Event()
     with console.status("preparing"):
-        tracker, scene = prepare_stages(config)
+        tracker, scene = prepare_stages(config, console.print)
     with _signals(tracker.calibration):
         source, sinks = _open_ends(config, {"n": tracker.calibration.recapture, "q": stop.set, "esc": stop.set})
         meter = Meter()

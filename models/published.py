@@ -13,17 +13,18 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+Norm = Callable[[int], nn.Module]
 
-def _conv(inputs: int, outputs: int, size: int = 3, stride: int = 1) -> nn.Sequential:
-    pad = size // 2
-    return nn.Sequential(nn.Conv2d(inputs, outputs, size, stride, pad), nn.InstanceNorm2d(outputs), nn.ReLU(True))
+
+def _conv(inputs: int, outputs: int, size: int = 3, stride: int = 1, norm: Norm = nn.InstanceNorm2d) -> nn.Sequential:
+    return nn.Sequential(nn.Conv2d(inputs, outputs, size, stride, size // 2), norm(outputs), nn.ReLU(True))
 
 
 class _Residual(nn.Module):
-    def __init__(self, channels: int) -> None:
+    def __init__(self, channels: int, norm: Norm = nn.InstanceNorm2d) -> None:
         super().__init__()
-        last = nn.Sequential(nn.Conv2d(channels, channels, 3, 1, 1), nn.InstanceNorm2d(channels))
-        self.layers = nn.Sequential(_conv(channels, channels), *last)
+        last = nn.Sequential(nn.Conv2d(channels, channels, 3, 1, 1), norm(channels))
+        self.layers = nn.Sequential(_conv(channels, channels, norm=norm), *last)
 
     def forward(self, x: Tensor) -> Tensor:
         return x + self.layers(x)
@@ -59,10 +60,10 @@ class _Hourglass(nn.Module):
     def __init__(self, inputs: int, width: int) -> None:
         super().__init__()
         wide = [inputs, *(min(1024, width * 2**i) for i in range(1, 6))]
-        self.down = nn.ModuleList(_conv(i, o) for i, o in pairwise(wide))
+        self.down = nn.ModuleList(_conv(i, o, norm=nn.BatchNorm2d) for i, o in pairwise(wide))
         into = [wide[5], *(2 * w for w in wide[4:0:-1])]
         out = [min(1024, width * 2**i) for i in range(4, -1, -1)]
-        self.up = nn.ModuleList(_conv(i, o) for i, o in zip(into, out, strict=True))
+        self.up = nn.ModuleList(_conv(i, o, norm=nn.BatchNorm2d) for i, o in zip(into, out, strict=True))
         self.outputs = out[-1] + inputs
 
     def forward(self, x: Tensor) -> Tensor:
@@ -88,9 +89,9 @@ class FirstOrderMotion(nn.Module):
         self.heat = nn.Conv2d(self.detector.outputs, self.keypoints * 5, 7, 1, 3)  # maps and Jacobians
         self.motion = _Hourglass((self.keypoints + 1) * 4, 64)
         self.flow = nn.Conv2d(self.motion.outputs, self.keypoints + 2, 7, 1, 3)
-        decoder: list[nn.Module] = [_Residual(256) for _ in range(6)]
+        decoder: list[nn.Module] = [_Residual(256, nn.BatchNorm2d) for _ in range(6)]
         for i, o in ((256, 128), (128, 64)):
-            decoder += [nn.Upsample(scale_factor=2.0, mode="nearest"), _conv(i, o)]
+            decoder += [nn.Upsample(scale_factor=2.0, mode="nearest"), _conv(i, o, norm=nn.BatchNorm2d)]
         self.decoder = nn.Sequential(*decoder, nn.Conv2d(64, 3, 7, 1, 3), nn.Sigmoid())
 
     def forward(self, driving: Tensor, features: Tensor) -> Tensor:

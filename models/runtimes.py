@@ -1,14 +1,13 @@
 """What executes the networks: a table, best first. Asked for by name there is no fallback.
 
 Every runtime takes crops as they are, (n, size, size, 10) uint8, and gives (n, size, size, 4) float32: the colour it would
-draw, BGR in [0, 255], and the matte in [0, 1]. All agree with torch in fp32 within `TOLERANCE`.
+draw, BGR in [0, 255], and the matte in [0, 1]. `TOLERANCE` says how far each precision may be from torch in fp32.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from importlib.util import find_spec
-from typing import Final, Literal, Protocol
+from typing import Final, Literal, Protocol, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,8 +15,15 @@ from numpy.typing import NDArray
 from models.config import CONFIGS
 from models.weights import load_weights
 
-RuntimeName = Literal["torch-cuda", "openvino", "torch-cpu"]
-TOLERANCE: Final = {"f32": 0.1, "f16": 2.0, "bf16": 2.0}  # grey levels of colour; bf16 keeps 8 bits of each number
+RuntimeName = Literal["openvino", "torch-cpu", "torch-cuda"]
+Precision = Literal["f32", "f16", "bf16"]
+TOLERANCE: Final[dict[Precision, float]] = {
+    "f32": 0.1,
+    "f16": 2.0,
+    "bf16": 2.0,
+}  # grey levels of colour, at 99.9 % of them;
+# of the matte a hundredth of that. bf16 keeps 8 bits of each number, f16 11.
+BY_NAME_ONLY: Final[tuple[RuntimeName, ...]] = ("torch-cuda",)  # not measured yet
 
 
 class UnavailableError(Exception):
@@ -27,7 +33,7 @@ class UnavailableError(Exception):
 class Network(Protocol):
     """One network, loaded and ready for a fixed number of crops."""
 
-    precision: str  # what it computes in: bf16 or f32
+    precision: Precision  # what it computes in
 
     def __call__(self, crops: NDArray[np.uint8]) -> NDArray[np.float32]:
         """See the top of this file."""
@@ -35,8 +41,6 @@ class Network(Protocol):
 
 
 def _openvino(part: str, count: int) -> Network:
-    if find_spec("openvino") is None:
-        raise UnavailableError("the package openvino is not installed")
     from models.openvino_runtime import OpenVinoNetwork
 
     return OpenVinoNetwork(load_weights(part), CONFIGS[part], count)
@@ -44,8 +48,6 @@ def _openvino(part: str, count: int) -> Network:
 
 def _torch(device: str) -> Callable[[str, int], Network]:
     def load(part: str, count: int) -> Network:
-        if find_spec("torch") is None:
-            raise UnavailableError("the package torch is not installed")
         import torch
 
         from models.torch_runtime import TorchNetwork
@@ -58,10 +60,11 @@ def _torch(device: str) -> Callable[[str, int], Network]:
 
 
 RUNTIMES: Final[dict[RuntimeName, Callable[[str, int], Network]]] = {
-    "torch-cuda": _torch("cuda"),
     "openvino": _openvino,
     "torch-cpu": _torch("cpu"),
+    "torch-cuda": _torch("cuda"),
 }
+assert tuple(RUNTIMES) == get_args(RuntimeName)
 
 
 def load_network(part: str, count: int, runtime: RuntimeName | Literal["auto"]) -> tuple[Network, RuntimeName]:
@@ -69,11 +72,16 @@ def load_network(part: str, count: int, runtime: RuntimeName | Literal["auto"]) 
 
     UnavailableError names every runtime that was tried, with its reason.
     """
-    names: list[RuntimeName] = list(RUNTIMES) if runtime == "auto" else [runtime]
+    names = [name for name in RUNTIMES if name not in BY_NAME_ONLY] if runtime == "auto" else [runtime]
     reasons = []
     for name in names:
         try:
             return RUNTIMES[name](part, count), name
-        except UnavailableError as error:
-            reasons.append(f"{name}: {error}")
+        except (
+            UnavailableError,
+            ImportError,
+            OSError,
+            RuntimeError,
+        ) as error:  # a broken package has many ways to say so
+            reasons.append(f"{name}: {str(error).splitlines()[0] if str(error) else type(error).__name__}")
     raise UnavailableError("; ".join(reasons))

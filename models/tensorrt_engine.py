@@ -10,6 +10,7 @@ import contextlib
 import ctypes.util
 import hashlib
 import json
+import sys
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from importlib import import_module
@@ -42,13 +43,18 @@ class EngineKey:
         return f"{hashlib.sha256(text.encode()).hexdigest()[:32]}.engine"
 
 
+def nvidia_driver_found() -> bool:
+    """NVIDIA's driver is on this machine; nothing is loaded."""
+    return ctypes.util.find_library("nvcuda" if sys.platform == "win32" else "cuda") is not None
+
+
 def find_tensorrt() -> Any:
     """TensorRT's module. EngineError with every reason where there is none that may be loaded."""
     reasons = []
     for name in MODULES:
         if find_spec(name) is None:
             reasons.append(f"{name} is not installed")
-        elif name == "tensorrt" and ctypes.util.find_library("cuda") is None:
+        elif name == "tensorrt" and not nvidia_driver_found():
             reasons.append("tensorrt ends the process without an NVIDIA driver")
         else:
             return import_module(name)

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from models.config import RendererConfig
 from models.renderer import Renderer
+from models.runtimes import Precision
 from models.weights import Weights
 
 
@@ -16,13 +17,11 @@ class TorchNetwork:
 
     def __init__(self, weights: Weights, config: RendererConfig, device: str) -> None:
         """`device` is cpu or cuda."""
-        self.precision = "f16" if device == "cuda" else "f32"
+        self.precision: Precision = "f16" if device == "cuda" else "f32"
         self._device, self._dtype = device, torch.float16 if device == "cuda" else torch.float32
         self._net = Renderer(config)
-        missing = self._net.load_state_dict(
-            {k: torch.from_numpy(v) for k, v in weights.items()}, strict=False
-        ).missing_keys
-        assert all(name.endswith("num_batches_tracked") for name in missing)
+        counters = {k: v for k, v in self._net.state_dict().items() if k.endswith("num_batches_tracked")}
+        self._net.load_state_dict(counters | {k: torch.from_numpy(v) for k, v in weights.items()})
         self._net = self._net.eval().to(device=device, dtype=self._dtype, memory_format=torch.channels_last)
 
     @torch.inference_mode()

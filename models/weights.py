@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-from importlib.resources import as_file, files
 from pathlib import Path
 
 import numpy as np
@@ -20,14 +19,13 @@ class DamagedWeightsError(Exception):
 
 def weights_folder() -> Path:
     """Where the shipped weights lie."""
-    with as_file(files("models") / "weights") as folder:
-        return folder
+    return Path(__file__).parent / "weights"
 
 
 def read_sums(folder: Path) -> dict[str, str]:
     """Hashes by file name, as `sha256sum` writes them."""
-    lines = (folder / SUMS).read_text(encoding="utf-8").split("\n")
-    return {name: digest for digest, name in (line.split() for line in lines if line)}
+    lines = (folder / SUMS).read_text(encoding="utf-8").splitlines()
+    return {name: digest for digest, _, name in (line.partition("  ") for line in lines)}
 
 
 def load_weights(name: str, folder: Path | None = None) -> Weights:

@@ -8,8 +8,7 @@ import pytest
 
 from benchmarks.budget import BUDGET_MS
 from benchmarks.judge import features
-from benchmarks.quality import Performance as Clip
-from benchmarks.quality import compare, flicker
+from benchmarks.quality import Clip, compare, flicker
 from benchmarks.stages import judge, measure
 from engine.live.frame import Frame
 from engine.track.facemesh import find_faces

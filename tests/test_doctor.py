@@ -84,6 +84,19 @@ def test_a_slow_camera_gets_the_size_at_which_it_is_quick() -> None:
     assert "--camera-size 640x480" in finding.advice
 
 
+def test_a_camera_that_is_slow_everywhere_gets_its_rate_too() -> None:
+    finding = seen(Driver({"YUYV": {(640, 480): [(1, 15)]}}))
+    assert finding is not None
+    assert "--camera-size 640x480 --rate 15" in finding.advice
+
+
+def test_a_camera_that_does_not_say_how_often_is_not_called_slow() -> None:
+    finding = seen(Driver({"MJPG": {(1280, 720): []}}))
+    assert finding is not None
+    assert finding.good
+    assert "does not say" in finding.found
+
+
 def test_a_metadata_device_is_no_camera() -> None:
     assert seen(Driver({})) is None
 

@@ -42,7 +42,7 @@ def test_a_graph_that_is_none_says_so() -> None:
 
 def test_without_tensorrt_every_reason_is_given(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(tensorrt_engine, "find_spec", lambda name: "there" if name == "tensorrt" else None)
-    monkeypatch.setattr(tensorrt_engine.ctypes.util, "find_library", lambda name: None)
+    monkeypatch.setattr(tensorrt_engine, "nvidia_driver_found", lambda: False)
     with pytest.raises(EngineError, match=r"without an NVIDIA driver; tensorrt_rtx is not installed"):
         find_tensorrt()
 

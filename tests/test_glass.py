@@ -113,7 +113,7 @@ SETTING = RunConfig(puppet="bruno", size=(320, 180), output=("null",))
 
 def test_the_whole_way_is_screen_and_camera_and_loop() -> None:
     found = measure_glass(Filming(shows_target=True), SETTING, 60)
-    assert found["target_read"] == found["pictures"] == 12
+    assert found["target_read"] == found["pictures"] > 6
     assert found["screen_and_camera_ms"]["p50"] >= DELAY_S * 1e3
     assert found["whole_ms"]["max"] >= found["screen_and_camera_ms"]["p50"]
     assert found["whole_ms"]["p50"] > found["loop_ms"]["p50"]

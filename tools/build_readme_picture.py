@@ -18,6 +18,7 @@ from engine.face.calibration import Calibration
 from engine.offline import neutral_of_clip
 from engine.puppet.format import load_puppet
 from engine.puppet.shipped import known_puppets, shipped_folder
+from engine.render.generator import load_networks
 from engine.render.scene import PortraitScene
 from engine.track.tracker import Tracker
 
@@ -52,7 +53,8 @@ def main() -> None:
     wanted = {round(moment * video.rate_hz) for moment in MOMENTS_S}
     tracker = Tracker(Calibration(neutral_of_clip(demo_clip())))
     shipped = [load_puppet(p) for p in known_puppets() if p.parent == shipped_folder()]
-    scenes = [PortraitScene(puppet, 1280, 720) for puppet in shipped]
+    networks = load_networks("auto")
+    scenes = [PortraitScene(puppet, 1280, 720, networks=networks) for puppet in shipped]
     columns = []
     for frame in video:
         tracked = tracker(frame)

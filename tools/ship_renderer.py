@@ -36,7 +36,7 @@ def ship(run: Path, part: str) -> None:
     FIXTURES.mkdir(exist_ok=True)
     crops = example_crop(CONFIGS[part].size_px)
     answer = TorchNetwork(load_weights(part), CONFIGS[part], "cpu")(crops)
-    np.savez_compressed(FIXTURES / f"renderer_{part}.npz", crops=crops, answer=answer.astype(np.float16))
+    np.savez_compressed(FIXTURES / f"renderer_{part}.npz", crops=crops, answer=answer)
     print(f"{path}: {len(data) / 1e6:.1f} MB")
 
 

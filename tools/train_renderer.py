@@ -73,9 +73,12 @@ class Pool:
         self.made, self._used = 0, 0
         context = mp.get_context("spawn")
         self._queue: Any = context.Queue(64)
+        self._makers: list[Any] = []
+        self._mirrors = part == "mouth"  # the right eye is mirrored already: all eyes look alike
         for seed in range(workers):
             arguments = (part, folder, self._queue, int(time.time()) + seed)
-            context.Process(target=_make_units, args=arguments, daemon=True).start()
+            self._makers.append(context.Process(target=_make_units, args=arguments, daemon=True))
+            self._makers[-1].start()
         threading.Thread(target=self._collect, daemon=True).start()
 
     def _collect(self) -> None:
@@ -86,13 +89,17 @@ class Pool:
             self._units[self.made % POOL_UNITS] = self._queue.get()
             self.made += 1
 
-    def batch(self, random: np.random.Generator) -> NDArray[np.uint8]:
-        """(units * 2, size, size, 14), each unit's two pictures one after the other."""
-        while self.made < 20 * BATCH_UNITS:
-            time.sleep(0.5)
+    def batch(self, random: np.random.Generator) -> NDArray[np.uint8] | None:
+        """(units * 2, size, size, 14), each unit's two pictures one after the other; None while there is too
+        little to begin with. RuntimeError when a maker has ended."""
+        ended = [maker.exitcode for maker in self._makers if maker.exitcode is not None]
+        if ended:
+            raise RuntimeError(f"a process that makes pairs ended with {ended[0]}: see above, and check --data")
+        if self.made < 20 * BATCH_UNITS:
+            return None
         self._used += BATCH_UNITS
         chosen = self._units[random.integers(min(self.made, POOL_UNITS), size=BATCH_UNITS)]
-        mirrored = random.random(BATCH_UNITS) < 0.5
+        mirrored = (random.random(BATCH_UNITS) < 0.5) & self._mirrors
         chosen[mirrored] = chosen[mirrored][:, :, :, ::-1]
         return chosen.reshape(-1, self._size, self._size, INPUTS + 4)
 
@@ -264,7 +271,11 @@ def run(part: str, data: Path, out: Path, minutes: float, workers: int) -> Itera
     trainer, pool, random = Trainer(part, out, device), Pool(part, data, workers), np.random.default_rng()
     last_s, recent = time.monotonic(), list[dict[str, float]]()
     while trainer.seconds < 60 * minutes:
-        batch = Batch.of(pool.batch(random), random, device)
+        units = pool.batch(random)
+        if units is None:
+            time.sleep(0.2)
+            continue
+        batch = Batch.of(units, random, device)
         recent.append(trainer.train(batch, trainer.seconds / (60 * minutes)))
         now_s = time.monotonic()
         trainer.seconds += min(now_s - last_s, 5.0)  # a run that was paused has not trained

@@ -51,7 +51,6 @@ class Footage:
     name: str
     pictures: list[Picture]
     landmarks_px: NDArray[np.float32]  # (n, 478, 3)
-    ordered: bool  # consecutive frames of a clip
 
     def gaps(self) -> NDArray[np.float32]:
         """How far the lips are apart in each picture, inter-ocular distances."""
@@ -69,7 +68,7 @@ def load_clip(path: Path) -> Footage:
         frames = [frame.to_ndarray(format="bgr24") for frame in container.decode(video=0)]
     count = min(len(frames), len(table["found"]))
     kept = np.flatnonzero(table["found"][:count])
-    return Footage(path.stem, [frames[i] for i in kept], table["landmarks_px"][kept].astype(np.float32), ordered=True)
+    return Footage(path.stem, [frames[i] for i in kept], table["landmarks_px"][kept].astype(np.float32))
 
 
 def load_stills(folder: Path) -> list[Footage]:
@@ -82,7 +81,7 @@ def load_stills(folder: Path) -> list[Footage]:
     read = [cv2.imread(str(folder / str(name))) for name in table["names"]]
     points = table["landmarks_px"].astype(np.float32)
     people = {person: of for person, of in people.items() if abs(_yaw_deg(points[of[0]])) < LARGEST_YAW_DEG}
-    return [Footage(person, [read[i] for i in of], points[of], ordered=False) for person, of in people.items()]
+    return [Footage(person, [read[i] for i in of], points[of]) for person, of in people.items()]
 
 
 class Pairs:
@@ -187,7 +186,7 @@ class Pairs:
     def _shake(self) -> NDArray[np.float64]:
         shift, scale, turn = JITTER
         r = self._random
-        return np.array([*r.normal(0, shift / 2, 2), r.normal(0, scale / 2), np.radians(r.normal(0, turn / 2))])
+        return np.array([*r.normal(0, shift, 2), r.normal(0, scale), np.radians(r.normal(0, turn))])
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,10 @@ from there through the loop to the output. The screen counts once: at the beginn
 
 from __future__ import annotations
 
+import contextlib
 import multiprocessing
+import queue
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -34,17 +37,24 @@ from engine.output.stage import OutputStage
 from engine.run import prepare_stages
 
 SCREEN_HZ = 60.0
+READ_AHEAD = 8  # frames that wait to be looked at
 LEAST_SHARE = 0.2  # of the camera's pictures in which the target must be read
 
 
 class FilmingCamera:
-    """A camera that looks at the target: notes when what it sees was drawn."""
+    """A camera that looks at the target: notes when what it sees was drawn.
+
+    The target is read in a thread of its own, so that reading delays no frame; what it can't keep up with isn't read.
+    """
 
     def __init__(self, source: Source) -> None:
         self._source, self._reader = source, TargetReader()
         self.drawn_s: dict[int, float] = {}  # of the frames in which the target was read
         self.legs_ms: list[float] = []  # from the drawing to the camera's read
         self.read_count = 0
+        self._waiting: queue.Queue[Frame | None] = queue.Queue(maxsize=READ_AHEAD)
+        self._thread = threading.Thread(target=self._read_targets, name="target", daemon=True)
+        self._thread.start()
 
     @property
     def reconnected(self) -> int:
@@ -54,18 +64,24 @@ class FilmingCamera:
     def read(self) -> Frame | None:
         """The camera's next frame."""
         frame = self._source.read()
-        if frame is None:
-            return None
-        self.read_count += 1
-        stamp = self._reader.read(frame.bgr)
-        if stamp is not None:
-            self.drawn_s[frame.index] = stamp.time_s
-            self.legs_ms.append((frame.captured_s - stamp.time_s) * 1e3)
+        if frame is not None:
+            with contextlib.suppress(queue.Full):
+                self._waiting.put_nowait(frame)
         return frame
 
     def close(self) -> None:
-        """Free the camera."""
+        """Free the camera; the frames that wait are still read."""
         self._source.close()
+        self._waiting.put(None)
+        self._thread.join()
+
+    def _read_targets(self) -> None:
+        while (frame := self._waiting.get()) is not None:
+            self.read_count += 1
+            stamp = self._reader.read(frame.bgr)
+            if stamp is not None:
+                self.drawn_s[frame.index] = stamp.time_s
+                self.legs_ms.append((frame.captured_s - stamp.time_s) * 1e3)
 
 
 @dataclass(slots=True)

@@ -13,7 +13,7 @@ from engine.config import RunConfig
 from engine.machine import describe
 
 SLOW_PERIODS = 3.0  # a renderer that is so many times too slow
-TYPICAL_RENDER_MS = 11.0
+TYPICAL_RENDER_MS = 15.0
 WAYS: tuple[Way, ...] = ("mailboxes", "queues", "one thread")
 
 

@@ -48,7 +48,7 @@ def camera_modes(device: str) -> list[Mode]:
 
 
 def _ioctl(descriptor: int, request: int, record: bytearray) -> None:
-    import fcntl  # Linux alone has it, and this module is imported everywhere
+    import fcntl  # Windows has none, and this module is imported everywhere
 
     fcntl.ioctl(descriptor, request, record)
 

@@ -1,8 +1,8 @@
 """Holds the frame age at a target: worse pictures where it is missed, better ones again when there is room.
 
 It knows levels only by number, 0 the best. A level that has just been proved too dear is tried again later and later
-(the wait doubles), so that a load at the edge doesn't make the picture flap. Where worse pictures don't help, because
-something else is late, it goes back to the best and leaves it at that for a while.
+(the wait doubles), so that a load at the edge doesn't make the picture flap. Where the worst level is too old as well, the best
+is tried against it: if that is no older, something else is late, and the best is kept for a while.
 """
 
 from __future__ import annotations
@@ -14,9 +14,10 @@ from engine.live.meter import Series
 WINDOW = 20  # pictures of a level that are looked at before the next decision
 ROOM = 0.7  # of the target: the age must be under this to try a better level,
 CALM = 60  # for nine in ten of so many pictures
-PATIENCE_S, LONGEST_PATIENCE_S = 4.0, 240.0  # before a better level is tried
+PATIENCE_S, LONGEST_PATIENCE_S = 4.0, 240.0  # after a step, before a better level is tried
 RELAPSE_S = 15.0  # a better level that is left again within this was a mistake
-HELPED = 0.85  # of the age before: what the worst level must at least bring it to, or it is not worth its look
+HELPED = 0.85  # of the best level's age: what the worst must at least bring it to, or it is not worth its look
+IN_FLIGHT = 3  # pictures drawn before a step that are sent after it
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,46 +34,65 @@ class Governor:
     """Chooses a level from the ages of the pictures that were sent. Use it from one thread."""
 
     def __init__(self, levels: int, target_ms: float) -> None:
-        """`levels` >= 1; `target_ms` > 0 is the median age to hold."""
+        """`levels` >= 1; `target_ms` > 0 is the median age to hold, of no meaning where there is one level only."""
         self.target_ms = target_ms
         self.level = 0
         self.steps: list[Step] = []
         self._worst = levels - 1
         self._patience_s = [PATIENCE_S] * levels  # before each level is tried from the one below
         self._seen, self._since_s = 0, float("-inf")  # pictures sent, and time, at the last step
-        self._age_at_best_ms = 0.0
-        self._futile_until_s, self._futile_s = float("-inf"), 4 * PATIENCE_S
+        self._doubted_ms: float | None = None  # age at the worst level, while the best is tried against it
+        self._doubt_at_s, self._doubt_s = float("-inf"), 4 * PATIENCE_S  # when to doubt again, and the wait after that
+        self._futile_until_s = float("-inf")
 
     def look(self, ages_ms: Series, now_s: float) -> int:
         """The level to use now."""
-        fresh = ages_ms.added - self._seen
-        if fresh < WINDOW:
-            return self.level
+        fresh = ages_ms.added - self._seen - IN_FLIGHT
+        if self._worst and fresh >= WINDOW:
+            self._decide(ages_ms, fresh, now_s)
+        return self.level
+
+    def _decide(self, ages_ms: Series, fresh: int, now_s: float) -> None:
         age_ms = ages_ms.recent(WINDOW)
         if age_ms > self.target_ms:
             self._too_old(age_ms, ages_ms.added, now_s)
-        elif self.level and self._may_rise(now_s) and ages_ms.recent(min(fresh, CALM), 90) < ROOM * self.target_ms:
+        elif self.level == 0:
+            self._doubted_ms = None  # the load has gone
+            if now_s - self._since_s > RELAPSE_S:
+                self._doubt_s = 4 * PATIENCE_S
+        elif self._may_rise(now_s) and ages_ms.recent(min(fresh, CALM), 90) < ROOM * self.target_ms:
             self._go(self.level - 1, age_ms, ages_ms.added, now_s)
-        return self.level
 
     def _may_rise(self, now_s: float) -> bool:
         return now_s - self._since_s >= self._patience_s[self.level - 1]
 
     def _too_old(self, age_ms: float, sent: int, now_s: float) -> None:
         if self.level == self._worst:
-            if self._worst and age_ms > HELPED * self._age_at_best_ms:
-                self._futile_until_s = now_s + self._futile_s
-                self._futile_s = min(2 * self._futile_s, LONGEST_PATIENCE_S)
-                self._go(0, age_ms, sent, now_s)
+            self._doubt(age_ms, sent, now_s)
+        elif self._doubted_ms is not None:
+            self._judge(self._doubted_ms, age_ms, sent, now_s)
+        elif now_s >= self._futile_until_s:
+            relapsed = now_s - self._since_s < RELAPSE_S and self.steps[-1].after < self.steps[-1].before
+            patience_s = 2 * self._patience_s[self.level] if relapsed else PATIENCE_S
+            self._patience_s[self.level] = min(patience_s, LONGEST_PATIENCE_S)
+            self._go(self.level + 1, age_ms, sent, now_s)
+
+    def _doubt(self, age_ms: float, sent: int, now_s: float) -> None:
+        """The worst level is too old as well: try the best for a window, to see whether quality has to do with it."""
+        if now_s < self._doubt_at_s:
             return
-        if now_s < self._futile_until_s:
-            return
-        if self.level == 0:
-            self._age_at_best_ms = age_ms
-        relapsed = now_s - self._since_s < RELAPSE_S and self.steps[-1].after < self.steps[-1].before
-        patience_s = 2 * self._patience_s[self.level] if relapsed else PATIENCE_S
-        self._patience_s[self.level] = min(patience_s, LONGEST_PATIENCE_S)
-        self._go(self.level + 1, age_ms, sent, now_s)
+        self._doubt_at_s = now_s + self._doubt_s
+        self._doubt_s = min(2 * self._doubt_s, LONGEST_PATIENCE_S)
+        self._doubted_ms = age_ms
+        self._go(0, age_ms, sent, now_s)
+
+    def _judge(self, worst_ms: float, best_ms: float, sent: int, now_s: float) -> None:
+        """Back to the worst level where it helped; else the best is kept until it is time to doubt again."""
+        self._doubted_ms = None
+        if worst_ms <= HELPED * best_ms:
+            self._go(self._worst, best_ms, sent, now_s)
+        else:
+            self._futile_until_s = self._doubt_at_s
 
     def _go(self, level: int, age_ms: float, sent: int, now_s: float) -> None:
         self.steps.append(Step(now_s, self.level, level, age_ms))

@@ -31,6 +31,16 @@ class Sink(Protocol):
         ...
 
 
+def _require_same_size(frame: Frame, last: Frame) -> None:
+    """OutputError for a picture of another size than those before it: no sink can take it."""
+    if frame.bgr.shape != last.bgr.shape:
+        raise OutputError(
+            wanted=f"pictures of {_size(last)}, as the first one",
+            found=_size(frame),
+            advice="This is a defect of the renderer: please report it. What was recorded so far is playable.",
+        )
+
+
 def _size(frame: Frame) -> str:
     return f"{frame.bgr.shape[1]}x{frame.bgr.shape[0]}"
 
@@ -50,6 +60,8 @@ class OutputStage:
             while not inbox.done:
                 now_s = time.monotonic()
                 rendered = inbox.take(self._patience_s if timetable is None else timetable.remaining_s(now_s))
+                if rendered is not None and last is not None:
+                    _require_same_size(rendered.frame, last.frame)
                 if rendered is not None and (last is None or rendered.frame.index != last.frame.index):
                     self._hand_over(rendered, last, meter)
                     last, timetable = rendered, None
@@ -66,12 +78,6 @@ class OutputStage:
 
     def _hand_over(self, rendered: Rendered, last: Rendered | None, meter: Meter) -> None:
         frame = rendered.frame
-        if last is not None and frame.bgr.shape != last.frame.bgr.shape:
-            raise OutputError(
-                wanted=f"pictures of {_size(last.frame)}, as the first one",
-                found=_size(frame),
-                advice="This is a defect of the renderer: please report it. What was recorded so far is playable.",
-            )
         if last is not None and frame.index < last.frame.index:
             meter.count("out_of_order")
         with meter.timed("output"):

@@ -1,11 +1,12 @@
 """The generator in the loop: networks redraw mouth and eyes of a warped picture, where the warp shows what it cannot know.
 
-Crops are cut from the warped picture, upright on the face, redrawn, and laid back through the network's matte (DESIGN:
-FSGAN's reenactment and inpainting in one, local to each part).
+Crops are cut from the warped picture, upright on the face, redrawn, and laid back through the network's matte
+(docs/decisions/008-networks-for-parts.md).
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
 from typing import Literal
@@ -16,16 +17,18 @@ from numpy.typing import NDArray
 
 from engine.errors import ConfigError
 from engine.face.retarget import Target
-from engine.render.crops import LARGEST_STEP, PLACES, Part, Place, crop, crop_matrix, draw_geometry, stretch
+from engine.render.crops import PLACES, Part, Place, crop, crop_matrix, draw_geometry, stretch
 from engine.render.patch import Region
 from kernels.composite.cpu import composite
 from models.config import CONFIGS
 from models.runtimes import Network, RuntimeName, UnavailableError, load_network
 from models.weights import DamagedWeightsError
 
-KEPT_DETAIL = 0.5  # all of it leaves the outlines of teeth that the network has redrawn elsewhere
+KEPT_DETAIL = 0.5  # of a picture twice as fine as the crop, less of one less fine; all of it leaves the outlines of
+# teeth that the network has redrawn elsewhere
 EDGE_SHARE = 0.08  # of a crop's side over which the matte falls to nothing
 Runtime = RuntimeName | Literal["auto", "none"]
+PARTS: tuple[Part, ...] = ("mouth",)  # those with shipped weights
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,8 +48,8 @@ def places_of(part: Part) -> list[Place]:
     return [place for place in PLACES if place.part == part]
 
 
-def load_networks(runtime: Runtime) -> Networks | None:
-    """The shipped networks. None for `none`, and for `auto` where nothing can execute them.
+def load_networks(runtime: Runtime, tell: Callable[[str], object] = lambda reason: None) -> Networks | None:
+    """The shipped networks. None for `none`, and for `auto` where nothing can execute them, which `tell` is told.
 
     ConfigError when a runtime that was asked for by name can't be used, or when weights are damaged.
     """
@@ -59,6 +62,7 @@ def load_networks(runtime: Runtime) -> Networks | None:
             by_part[part], chosen = load_network(part, len(places_of(part)), chosen)
     except UnavailableError as error:
         if runtime == "auto":
+            tell(f"without networks: {error}")
             return None
         raise ConfigError(
             wanted=f"the networks in {runtime}",
@@ -75,19 +79,18 @@ def load_networks(runtime: Runtime) -> Networks | None:
     return Networks(by_part, chosen)
 
 
-PARTS: tuple[Part, ...] = ("mouth",)
-
-
 class Generator:
     """Networks at one size of one photograph."""
 
-    def __init__(self, networks: Networks, photograph: NDArray[np.uint8], at_rest: Target) -> None:
-        """`photograph` (height, width, 3) BGR with its face `at_rest`."""
+    def __init__(self, networks: Networks, photograph: NDArray[np.uint8], at_rest: Target, share: float = 1.0) -> None:
+        """`photograph` (height, width, 3) BGR with its face `at_rest`; pictures are drawn at `share` of its size."""
         self._networks = networks
         self._references = {
-            id(place): crop(photograph, crop_matrix(place, at_rest, size), size) for place, size in _all_places()
+            place: crop(photograph, crop_matrix(place, at_rest, CONFIGS[part].size_px), CONFIGS[part].size_px)
+            for part in networks.by_part
+            for place in places_of(part)
         }
-        self._unit = at_rest.pose.scale
+        self._unit = at_rest.pose.scale * share
 
     def draw(self, picture: NDArray[np.uint8], target: Target, backward: NDArray[np.float32]) -> None:
         """Redraw `picture` (height, width, 3), in place. Its face lies at `target`; `backward` (height, width, 2) px is
@@ -96,15 +99,11 @@ class Generator:
             size, places = CONFIGS[part].size_px, places_of(part)
             matrices = [crop_matrix(place, target, size) for place in places]
             seen = [
-                network_input(picture, target, backward, self._references[id(place)], place, matrix, self._unit)
+                network_input(picture, target, backward, self._references[place], place, matrix, self._unit)
                 for place, matrix in zip(places, matrices, strict=True)
             ]
             for crops, drawn, matrix in zip(seen, network(np.stack(seen)), matrices, strict=True):
                 lay_back(picture, drawn, crops[..., :3], matrix)
-
-
-def _all_places() -> list[tuple[Place, int]]:
-    return [(place, CONFIGS[place.part].size_px) for place in PLACES]
 
 
 def network_input(
@@ -145,9 +144,10 @@ def lay_back(
     local[:, 2] -= (region.left, region.top)
     layer = cv2.warpAffine(_bytes(drawn), local, (region.width, region.height), flags=cv2.INTER_LINEAR)
     colour = np.ascontiguousarray(layer[..., :3])
-    if np.linalg.norm(matrix[:, 0]) > LARGEST_STEP:
+    kept = KEPT_DETAIL * float(np.clip(np.linalg.norm(matrix[:, 0]) - 1, 0, 1))
+    if kept:
         soft = cv2.warpAffine(np.ascontiguousarray(seen), local, (region.width, region.height), flags=cv2.INTER_LINEAR)
-        detail = cv2.addWeighted(region.of(picture), KEPT_DETAIL, soft, -KEPT_DETAIL, 0, dtype=cv2.CV_16S)
+        detail = cv2.addWeighted(region.of(picture), kept, soft, -kept, 0, dtype=cv2.CV_16S)
         colour = np.asarray(cv2.add(colour, detail, dtype=cv2.CV_8U), np.uint8)
     composite(picture, colour, np.ascontiguousarray(layer[..., 3]), region.left, region.top)
 

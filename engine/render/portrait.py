@@ -99,9 +99,9 @@ class Portrait:
         if share not in self._rasters:
             raster = _Raster.of(self._plain, share)
             if self._networks is not None:
-                photograph = np.asarray(cv2.resize(self._photograph, raster.plain.shape[1::-1]), np.uint8)
-                at_rest = raster.target(Target(self.face.landmarks_px, self.face.pose))
-                raster = replace(raster, generator=Generator(self._networks, photograph, at_rest))
+                at_rest = Target(self.face.landmarks_px, self.face.pose)
+                share = float(raster.factor.mean())
+                raster = replace(raster, generator=Generator(self._networks, self._photograph, at_rest, share))
             self._rasters[share] = raster
         return self._rasters[share]
 
@@ -114,7 +114,8 @@ class Portrait:
         picture = sampled
         if quality.smooth_edges:
             picture = np.empty_like(sampled)
-            soften_edges(sampled, raster.backward, JUMP * self.face.pose.scale, picture)
+            jump = JUMP * self.face.pose.scale * float(raster.factor.mean())
+            soften_edges(sampled, raster.backward, jump, picture)
         seen = raster.target(target)
         self._mouth.draw(picture, seen)
         turn = target.pose.rotation @ self.face.pose.rotation.T

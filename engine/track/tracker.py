@@ -46,7 +46,7 @@ class Tracker:
     def __call__(self, frame: Frame) -> Tracked:
         """Find the performer in the next frame."""
         raw = self.find(frame)
-        if raw is None or not np.isfinite(raw).all():
+        if raw is None:
             self._filter.reset()
             return Tracked(frame, None, None, None)
         neutral = self.calibration.update(raw, frame.captured_s)
