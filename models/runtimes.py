@@ -21,8 +21,8 @@ TOLERANCE: Final[dict[Precision, float]] = {
     "f32": 0.1,
     "f16": 2.0,
     "bf16": 2.0,
-}  # grey levels of colour, at 99.9 % of them;
-# of the matte a hundredth of that. bf16 keeps 8 bits of each number, f16 11.
+}  # grey levels of the picture, at 99.9 % of
+# its pixels; of the matte a hundredth of that. bf16 keeps 8 bits of each number, f16 11.
 BY_NAME_ONLY: Final[tuple[RuntimeName, ...]] = ("torch-cuda",)  # not measured yet
 
 

@@ -28,7 +28,7 @@ KEPT_DETAIL = 0.5  # of a picture twice as fine as the crop, less of one less fi
 # teeth that the network has redrawn elsewhere
 EDGE_SHARE = 0.08  # of a crop's side over which the matte falls to nothing
 Runtime = RuntimeName | Literal["auto", "none"]
-PARTS: tuple[Part, ...] = ("mouth",)  # those with shipped weights
+PARTS: tuple[Part, ...] = ("mouth", "eye")  # those with shipped weights
 
 
 @dataclass(frozen=True, slots=True)
