@@ -42,7 +42,7 @@ def run(
     ] = None,
     mirror: Annotated[bool | None, typer.Option("--mirror", help="Flip the camera picture.")] = None,
     runtime: Annotated[
-        str | None, typer.Option(help="Of the networks: auto, none, openvino, torch-cpu, torch-cuda.")
+        str | None, typer.Option(help="Of the networks: auto, none, openvino, torch-cpu, torch-cuda, tensorrt.")
     ] = None,
     neutral: Annotated[str | None, typer.Option(help="auto, or first: the first face is the neutral one.")] = None,
     target_age: Annotated[
@@ -72,7 +72,7 @@ def render(
     size: Annotated[str, typer.Option(help="Size of the output.")] = "1280x720",
     neutral: Annotated[str, typer.Option(help="auto, or first: the first face is the neutral one.")] = "auto",
     runtime: Annotated[
-        str, typer.Option(help="Of the networks: auto, none, openvino, torch-cpu, torch-cuda.")
+        str, typer.Option(help="Of the networks: auto, none, openvino, torch-cpu, torch-cuda, tensorrt.")
     ] = "auto",
 ) -> None:
     """Render a clip: one picture for each of its frames, in order, the same every time."""

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from models.config import CONFIGS
 from models.weights import load_weights
 
-RuntimeName = Literal["openvino", "torch-cpu", "torch-cuda"]
+RuntimeName = Literal["openvino", "torch-cpu", "torch-cuda", "tensorrt"]
 Precision = Literal["f32", "f16", "bf16"]
 TOLERANCE: Final[dict[Precision, float]] = {
     "f32": 0.1,
@@ -23,7 +23,7 @@ TOLERANCE: Final[dict[Precision, float]] = {
     "bf16": 2.0,
 }  # grey levels of the picture, at 99.9 % of
 # its pixels; of the matte a hundredth of that. bf16 keeps 8 bits of each number, f16 11.
-BY_NAME_ONLY: Final[tuple[RuntimeName, ...]] = ("torch-cuda",)  # not measured yet
+BY_NAME_ONLY: Final[tuple[RuntimeName, ...]] = ("torch-cuda", "tensorrt")  # not run on a GPU yet
 
 
 class UnavailableError(Exception):
@@ -46,6 +46,16 @@ def _openvino(part: str, count: int) -> Network:
     return OpenVinoNetwork(load_weights(part), CONFIGS[part], count)
 
 
+def _tensorrt(part: str, count: int) -> Network:
+    weights = load_weights(part)
+    try:
+        from models.tensorrt_runtime import TensorRtNetwork
+
+        return TensorRtNetwork(weights, CONFIGS[part], count)
+    except Exception as error:  # driver, context and memory each have errors of their own, in packages that may be missing
+        raise UnavailableError(f"{type(error).__name__}: {error}") from error
+
+
 def _torch(device: str) -> Callable[[str, int], Network]:
     def load(part: str, count: int) -> Network:
         import torch
@@ -63,6 +73,7 @@ RUNTIMES: Final[dict[RuntimeName, Callable[[str, int], Network]]] = {
     "openvino": _openvino,
     "torch-cpu": _torch("cpu"),
     "torch-cuda": _torch("cuda"),
+    "tensorrt": _tensorrt,
 }
 assert tuple(RUNTIMES) == get_args(RuntimeName)
 

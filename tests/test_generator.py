@@ -69,7 +69,7 @@ def check_against_torch(network: Network, part: str) -> None:
 
 
 @pytest.mark.parametrize("part", PARTS)
-@pytest.mark.parametrize("runtime", ["openvino", "torch-cpu", "torch-cuda"])
+@pytest.mark.parametrize("runtime", ["openvino", "torch-cpu", "torch-cuda", "tensorrt"])
 def test_every_runtime_agrees_with_torch_in_fp32(part: str, runtime: RuntimeName) -> None:
     try:
         network, name = load_network(part, 1, runtime)
