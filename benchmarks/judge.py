@@ -19,6 +19,7 @@ LOGIT_FACTOR = 16.0
 MARGIN = (0.10, 0.125)  # around the box of the landmarks, as OpenSeeFace crops
 MEAN, SPREAD = np.array([0.485, 0.456, 0.406], np.float32), np.array([0.229, 0.224, 0.225], np.float32)
 POSE_POINTS = np.array([0, 1, 2, 14, 15, 16, 27, 28, 29, 30, 31, 33, 35, 36, 39, 42, 45])
+EYE_PX, EYE_REACH = 32, (1.4, 1.2)  # OpenSeeFace's eye crop: side, and reach in half eye widths across and down
 CONFIDENT = 0.6  # OpenSeeFace's own threshold
 
 
@@ -44,6 +45,8 @@ class Judge:
         options.intra_op_num_threads = 1
         network = str(data / "judges" / "lm_model0_opt.onnx")
         self._net = onnxruntime.InferenceSession(network, options, providers=["CPUExecutionProvider"])
+        gaze = str(data / "judges" / "mnv3_gaze32_split_opt.onnx")
+        self._gaze = onnxruntime.InferenceSession(gaze, options, providers=["CPUExecutionProvider"])
         kit = np.load(data / "face_model" / "ict_facekit_light.npz", allow_pickle=False)
         model = kit["v"][kit["lm68"]].astype(np.float64) * (1, -1, -1)
         self._model = model - model.mean(0)
@@ -76,6 +79,19 @@ class Judge:
             around_px = opinion.points_px if opinion.found else around_px
         return opinions
 
+    def pupil(self, bgr: NDArray[np.uint8], points_px: NDArray[np.float32]) -> float:
+        """Where OpenSeeFace's gaze network sees the pupils across the eyes of a face at `points_px` (66, 2): 0 to 1 in the
+        picture's direction, mean of both. (Its answer whether eyes are open follows no lids on these clips.)"""
+        crops = [
+            _eye_crop(bgr, points_px[36], points_px[39], flip=False),
+            _eye_crop(bgr, points_px[42], points_px[45], flip=True),
+        ]
+        pictures = np.stack(
+            [((c[..., ::-1].astype(np.float32) / 255 - MEAN) / SPREAD).transpose(2, 0, 1) for c in crops]
+        )
+        maps, _ = self._gaze.run(None, {self._gaze.get_inputs()[0].name: pictures})
+        return (_pupil(maps[0]) + 1 - _pupil(maps[1])) / 2
+
     def angles_deg(self, points_px: NDArray[np.float32], width_px: int, height_px: int) -> tuple[float, float, float]:
         """Yaw, pitch and roll of ICT-FaceKit's neutral head seen as these points (perspective-n-point)."""
         focal = 2.0 * max(width_px, height_px)
@@ -92,6 +108,28 @@ class Judge:
             float(np.degrees(np.arctan2(r[2, 1], r[2, 2]))),
             float(np.degrees(np.arctan2(r[1, 0], r[0, 0]))),
         )
+
+
+def _eye_crop(
+    bgr: NDArray[np.uint8], corner: NDArray[np.float32], other: NDArray[np.float32], *, flip: bool
+) -> NDArray[np.uint8]:
+    """(32, 32, 3): the eye between two corners, upright, as OpenSeeFace cuts it."""
+    middle, along = (corner + other) / 2, (other - corner) / 2
+    down = np.array([-along[1], along[0]])
+    steps = np.stack([along * EYE_REACH[0], down * EYE_REACH[1]], axis=1) * 2 / (EYE_PX - 1)
+    if flip:
+        steps[:, 0] = -steps[:, 0]
+    matrix = np.column_stack([steps, middle - steps @ np.full(2, (EYE_PX - 1) / 2)])
+    how = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
+    return np.asarray(
+        cv2.warpAffine(bgr, matrix, (EYE_PX, EYE_PX), flags=how, borderMode=cv2.BORDER_REPLICATE), np.uint8
+    )
+
+
+def _pupil(maps: NDArray[np.float32]) -> float:
+    """Where the pupil lies across a crop, 0 to 1, of (3, 8, 8) maps: confidence, offsets down and across."""
+    row, column = np.unravel_index(int(maps[0].argmax()), maps[0].shape)
+    return float(column / maps.shape[2] + _logit(maps[2, row, column]) * LOGIT_FACTOR / 8)
 
 
 def _logit(p: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -5,7 +5,8 @@
 Self-reenactment: each evaluation clip drives its own first frame, and the clip itself is the truth. L1 in grey levels and
 SSIM (Wang et al., "Image quality assessment", 2004) in the mouth, the eyes and the face; sharpness as the ratio of mean
 gradients, output over truth; flicker as the mean difference of the changes from frame to frame; the landmark error that an
-independent judge sees. Cross-reenactment has no truth: its pictures go to contact sheets, and `bench reenactment` has figures.
+independent network sees, and how the gaze follows in the eyes of another. Cross-reenactment has no truth: its pictures go to
+contact sheets, and `bench reenactment` has figures.
 """
 
 from __future__ import annotations
@@ -38,6 +39,7 @@ OPEN_GAP = 0.05  # lips further apart than this are an open mouth, inter-ocular 
 GROWN = 0.06  # how far the regions reach beyond their landmarks, inter-ocular distances
 SHUT = 0.12  # lids that are less open than this are shut, eye widths
 LEAST_LID_RANGE = 0.1
+LEAST_GAZE_RANGE = 0.1  # of the pupils' way across the eye
 SHEET_FRAMES = 6
 Picture = NDArray[np.uint8]
 Mask = NDArray[np.bool_]
@@ -136,8 +138,13 @@ def evaluate(clip: Clip, outputs: list[Picture], judge: Judge) -> dict[str, floa
         for a, b in zip(seen, wanted, strict=True)
     ]
     found["landmark error, %"] = 100 * float(np.mean(errors))
-    found |= lids(clip.truth, outputs)
-    return found
+    wanted_gaze, found_gaze = (
+        np.array([judge.pupil(picture, opinion.points_px) for picture, opinion in zip(pictures, opinions, strict=True)])
+        for pictures, opinions in ((clip.truth, wanted), (outputs, seen))
+    )
+    if np.ptp(np.percentile(wanted_gaze, [1, 99])) >= LEAST_GAZE_RANGE:
+        found["gaze, correlation (judge)"] = float(np.corrcoef(wanted_gaze, found_gaze)[0, 1])
+    return found | lids(clip.truth, outputs)
 
 
 def lids(truth: list[Picture], outputs: list[Picture]) -> dict[str, float]:

@@ -52,7 +52,9 @@ def _tensorrt(part: str, count: int) -> Network:
         from models.tensorrt_runtime import TensorRtNetwork
 
         return TensorRtNetwork(weights, CONFIGS[part], count)
-    except Exception as error:  # driver, context and memory each have errors of their own, in packages that may be missing
+    except (
+        Exception
+    ) as error:  # driver, context and memory each have errors of their own, in packages that may be missing
         raise UnavailableError(f"{type(error).__name__}: {error}") from error
 
 
