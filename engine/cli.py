@@ -1,4 +1,4 @@
-"""The command line: `mimicam run | render | puppet | doctor`."""
+"""The command line: `mimicam run | render | perform | puppet | doctor`."""
 
 from __future__ import annotations
 
@@ -17,10 +17,12 @@ from rich.table import Table
 
 from engine.config import read_config
 from engine.errors import ConfigError, MimicamError, StageError
+from engine.perform.commands import app as perform_app
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help="Be a puppet, live.")
 puppet_app = typer.Typer(no_args_is_help=True, help="Make, check and list puppets.")
 app.add_typer(puppet_app, name="puppet")
+app.add_typer(perform_app, name="perform")
 for command in entry_points(group="mimicam.commands"):
     app.add_typer(command.load(), name=command.name)
 console = Console()
@@ -66,7 +68,7 @@ def run(
 
 @app.command()
 def render(
-    driver: Annotated[Path, typer.Option(help="Clip of the performer.")],
+    driver: Annotated[Path, typer.Option(help="Clip of the performer, or a .performance file.")],
     puppet: Annotated[str, typer.Option(help="Name of a shipped puppet, or a path.")],
     output: Annotated[Path, typer.Option(help="MP4 file to write.")],
     size: Annotated[str, typer.Option(help="Size of the output.")] = "1280x720",

@@ -10,10 +10,14 @@ from engine.capture.video_file import VideoFile
 from engine.errors import ConfigError, SourceError
 from engine.face.calibration import WINDOW_S, Calibration, Candidate, Neutral, most_relaxed
 from engine.output.video_file import VideoFileSink
+from engine.perform.recording import SUFFIX, Moment, load_performance
+from engine.perform.replay import frames_of, tracked
 from engine.puppet.format import load_puppet
 from engine.render.generator import Runtime, load_networks
 from engine.render.scene import PortraitScene
 from engine.track.tracker import Tracker
+
+REPLAY_RATE_HZ = 30.0  # what a player is told; pictures have their own times
 
 
 def neutral_of_clip(path: Path) -> Neutral | None:
@@ -38,7 +42,9 @@ def render(
     runtime: Runtime = "auto",
     progress: Callable[[int, int | None], None] = lambda done, total: None,
 ) -> tuple[int, int]:
-    """Render `driver` with a puppet. Returns how many frames there were and in how many no performer was found.
+    """Render `driver`, a clip or a performance, with a puppet.
+
+    Returns how many frames there were and in how many no performer was found.
 
     `neutral`: `auto` looks through the first seconds before it starts, `first` takes the first face. `runtime` executes
     the networks. `progress` is told frames done and, where the file says so, frames in all. Raises MimicamError; what was
@@ -49,6 +55,8 @@ def render(
             wanted="an output beside the driver", found=f"{output} is the driver", advice="Name another file."
         )
     scene = PortraitScene(load_puppet(puppet), *size_px, networks=load_networks(runtime))
+    if driver.suffix == SUFFIX:
+        return _render_performance(load_performance(driver), scene, output, progress)
     video = VideoFile(driver)
     found = neutral_of_clip(driver) if neutral == "auto" else None
     tracker = Tracker(Calibration(found, window_s=0.0))
@@ -72,3 +80,17 @@ def render(
             advice=f"{output} holds what could be read.",
         )
     return done, lost
+
+
+def _render_performance(
+    moments: list[Moment], scene: PortraitScene, output: Path, progress: Callable[[int, int | None], None]
+) -> tuple[int, int]:
+    """One picture for each moment, at its own time."""
+    sink = VideoFileSink(output, REPLAY_RATE_HZ, wait=True)
+    try:
+        for frame in frames_of(moments):
+            sink.send(scene(tracked(moments, frame)).frame)
+            progress(frame.index + 1, len(moments))
+    finally:
+        sink.close()
+    return len(moments), sum(moment.performance is None for moment in moments)

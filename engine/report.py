@@ -9,7 +9,8 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from engine.errors import MimicamError, OutputError
+from engine.errors import MimicamError
+from engine.files import write_whole
 from engine.live.governor import Governor
 from engine.live.meter import Meter
 from engine.machine import describe
@@ -74,16 +75,7 @@ def governor_report(governor: Governor, started_s: float) -> dict[str, Any]:
 
 def write_json(report: dict[str, Any], path: Path) -> None:
     """Write it, whole or not at all. OutputError when the place can't be written."""
-    partial = path.with_name(path.name + ".part")
-    try:
-        partial.write_text(json.dumps(report, indent=2, default=str) + "\n", encoding="utf-8")
-        partial.replace(path)
-    except OSError as error:
-        raise OutputError(
-            wanted=f"to write the report {path}",
-            found=str(error),
-            advice="Choose a folder that exists and can be written.",
-        ) from error
+    write_whole(path, (json.dumps(report, indent=2, default=str) + "\n").encode(), "the report")
 
 
 def print_report(report: dict[str, Any], console: Console) -> None:

@@ -26,6 +26,7 @@ from engine.live.pipeline import Pipeline, Source
 from engine.machine import memory_mb
 from engine.output.open import open_sinks
 from engine.output.stage import OutputStage, Sink
+from engine.perform.replay import Replay
 from engine.puppet.format import load_puppet
 from engine.puppet.shipped import find_puppet
 from engine.render.generator import load_networks
@@ -50,8 +51,8 @@ def prepare_stages(
     return tracker, scene
 
 
-def run(config: RunConfig, console: Console) -> None:
-    """Run the live loop, print its report and write it where the settings say.
+def run(config: RunConfig, console: Console, replay: Replay | None = None) -> None:
+    """Run the live loop, print its report and write it where the settings say. A `replay` stands in for the camera.
 
     Raises MimicamError for whatever stops the run before its time; the report is written all the same.
     """
@@ -59,10 +60,12 @@ def run(config: RunConfig, console: Console) -> None:
     with console.status("preparing"):
         tracker, scene = prepare_stages(config, console.print)
     with _signals(tracker.calibration):
-        source, sinks = _open_ends(config, {"n": tracker.calibration.recapture, "q": stop.set, "esc": stop.set})
+        keys = {"n": tracker.calibration.recapture, "q": stop.set, "esc": stop.set}
+        source, sinks = _open_ends(config, keys, replay)
         meter = Meter()
         governor = Governor(len(LADDER) if config.target_age_ms else 1, config.target_age_ms)
-        pipeline = Pipeline(source, tracker, scene, OutputStage(sinks, config.rate), meter)
+        track = tracker if replay is None else replay.track
+        pipeline = Pipeline(source, track, scene, OutputStage(sinks, config.rate), meter)
         memory: dict[str, float] = {}
         failure: MimicamError | None = None
         with Live(console=console, refresh_per_second=4, transient=True) as live:
@@ -90,11 +93,15 @@ def run(config: RunConfig, console: Console) -> None:
     tracker.close()
 
 
-def _open_ends(config: RunConfig, keys: dict[str, Callable[[], None]]) -> tuple[Source, list[Sink]]:
+def _open_ends(
+    config: RunConfig, keys: dict[str, Callable[[], None]], replay: Replay | None
+) -> tuple[Source, list[Sink]]:
     """The source and the sinks, all open or none."""
     width, height = config.camera_size or (None, None)
     wanted = WebcamFormat(width, height, config.rate if config.camera_size else None)
     sinks = open_sinks(config.output, config.size, config.rate, keys)
+    if replay is not None:
+        return replay, sinks
     try:
         source = open_source(config.camera, wanted, config.rate)
     except BaseException:

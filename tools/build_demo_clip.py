@@ -6,6 +6,7 @@ python -m tools.build_demo_clip
 from __future__ import annotations
 
 import argparse
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -33,14 +34,14 @@ class Key:
     actions: dict[str, float] = field(default_factory=dict)
 
 
-def _lids(amount: float) -> dict[str, float]:
+def lids(amount: float) -> dict[str, float]:
     return {"blink_left": amount, "blink_right": amount}
 
 
 SCRIPT = (
     Key(0.0),
     Key(0.8),
-    Key(1.0, actions=_lids(0.27)),
+    Key(1.0, actions=lids(0.27)),
     Key(1.2),
     Key(1.7, actions={"jaw_open": 0.16}),
     Key(1.9, actions={"jaw_open": 0.05, "mouth_wide": 0.05}),
@@ -51,8 +52,8 @@ SCRIPT = (
     Key(3.7, yaw_deg=20, pitch_deg=2, actions={"gaze_right": 0.04}),
     Key(4.3, yaw_deg=20, pitch_deg=2, actions={"smile": 0.9, "gaze_right": 0.03}),
     Key(5.1, yaw_deg=-18, actions={"smile": 1.1, "jaw_open": 0.06, "gaze_right": -0.04}),
-    Key(5.5, yaw_deg=-18, actions={"smile": 0.8, **_lids(0.0)}),
-    Key(5.7, yaw_deg=-14, actions={"smile": 0.6, **_lids(0.27)}),
+    Key(5.5, yaw_deg=-18, actions={"smile": 0.8, **lids(0.0)}),
+    Key(5.7, yaw_deg=-14, actions={"smile": 0.6, **lids(0.27)}),
     Key(5.9, yaw_deg=-10, actions={"smile": 0.4}),
     Key(6.4, pitch_deg=-8, roll_deg=-6, actions={"brows_up": 0.06}),
     Key(7.0, pitch_deg=-8, roll_deg=-6, actions={"brows_up": 0.06, "jaw_open": 0.12}),
@@ -66,11 +67,11 @@ SCRIPT = (
 )
 
 
-def performance_at(time_s: float) -> Performance:
-    """The script at a time from 0 to 10 s."""
+def performance_at(time_s: float, script: Sequence[Key] = SCRIPT) -> Performance:
+    """A script at a time from its first to its last key."""
     names = sorted(reference_face().actions)
-    rows = np.array([[k.yaw_deg, k.pitch_deg, k.roll_deg, *(k.actions.get(n, 0.0) for n in names)] for k in SCRIPT])
-    times = np.array([k.at_s for k in SCRIPT])
+    rows = np.array([[k.yaw_deg, k.pitch_deg, k.roll_deg, *(k.actions.get(n, 0.0) for n in names)] for k in script])
+    times = np.array([k.at_s for k in script])
     after = int(np.clip(np.searchsorted(times, time_s, side="right"), 1, len(times) - 1))
     share = float(np.clip((time_s - times[after - 1]) / (times[after] - times[after - 1]), 0, 1))
     share = share * share * (3 - 2 * share)

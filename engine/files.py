@@ -1,0 +1,25 @@
+"""Files that are written whole or not at all."""
+
+from __future__ import annotations
+
+import contextlib
+from pathlib import Path
+
+from engine.errors import OutputError
+
+
+def write_whole(path: Path, content: bytes, what: str) -> None:
+    """Write `content`; a file that was there stays as it was until then. OutputError when the place can't be written."""
+    partial = path.with_name(path.name + ".part")
+    try:
+        partial.write_bytes(content)
+        partial.replace(path)
+    except OSError as error:
+        raise OutputError(
+            wanted=f"to write {what} {path}",
+            found=str(error),
+            advice="Choose a folder that exists and can be written.",
+        ) from error
+    finally:
+        with contextlib.suppress(OSError):
+            partial.unlink(missing_ok=True)

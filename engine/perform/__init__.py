@@ -1,0 +1,1 @@
+"""Performances as files: recording them, and playing them to the same renderer."""

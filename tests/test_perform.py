@@ -1,0 +1,216 @@
+"""Performance files: what is kept, what is refused, and that a replay is the performance."""
+
+from __future__ import annotations
+
+import io
+import json
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from conftest import performance
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from engine.capture.synthetic import SyntheticCamera
+from engine.capture.video_file import VideoFile
+from engine.errors import OutputError, SourceError
+from engine.face.performance import Performance
+from engine.live.meter import Meter
+from engine.live.pipeline import Pipeline
+from engine.offline import render
+from engine.output.null import NullSink
+from engine.output.stage import OutputStage
+from engine.perform.record import record
+from engine.perform.recording import MOST_FRAMES, SHAPES, Moment, find_performance, load_performance, save_performance
+from engine.perform.replay import Replay
+from engine.puppet.format import Puppet
+from engine.puppet.shipped import shipped_folder
+from engine.render.scene import PortraitScene, Rendered
+from engine.track.tracker import Tracked, Tracker
+
+SOME = [
+    Moment(0.0, performance({"jaw_open": 0.1}, (3, -2, 1))),
+    Moment(0.03, None),
+    Moment(0.07, performance({"smile": 0.5}, (0, 4, 0), (0.1, 0, 0), 1.1)),
+]
+
+
+def same(a: Performance | None, b: Performance | None) -> bool:
+    if a is None or b is None:
+        return a is b
+    heads = (a.head.angles_deg, a.head.scale) == (b.head.angles_deg, b.head.scale)
+    return heads and np.array_equal(a.head.translation, b.head.translation) and np.array_equal(a.offsets, b.offsets)
+
+
+@given(st.lists(st.one_of(st.none(), st.floats(-0.375, 0.375)), min_size=1, max_size=8))
+@settings(max_examples=20, deadline=None)
+def test_what_is_saved_is_loaded(tmp_path_factory: pytest.TempPathFactory, openings: list[float | None]) -> None:
+    path = tmp_path_factory.mktemp("take") / "a.performance"
+    moments = [
+        Moment(0.1 * i, None if o is None else performance({"jaw_open": o}, (o, 2 * o, 3 * o)))
+        for i, o in enumerate(openings)
+    ]
+    save_performance(moments, path)
+    found = load_performance(path)
+    assert [m.time_s for m in found] == [m.time_s for m in moments]
+    assert all(same(a.performance, b.performance) for a, b in zip(found, moments, strict=True))
+
+
+def test_equal_performances_are_equal_files(tmp_path: Path) -> None:
+    for name in ("a", "b"):
+        save_performance(SOME, tmp_path / name)
+    assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes()
+
+
+def rewritten(path: Path, **changes: Any) -> Path:
+    """The file with some of its arrays replaced; None leaves one out."""
+    with np.load(path) as table:
+        arrays = {name: table[name] for name in table.files} | changes
+    np.savez(path.open("wb"), **{name: value for name, value in arrays.items() if value is not None})
+    return path
+
+
+@pytest.mark.parametrize(
+    ("changes", "found"),
+    [
+        ({"offsets": None}, "offsets"),
+        ({"seen": np.zeros(2, bool)}, "seen is bool"),
+        ({"offsets": np.zeros((3, 478, 3))}, "offsets is float64"),
+        ({"time_s": np.array([0.0, 0.2, 0.1])}, "times don't increase"),
+        ({"time_s": np.array([0.0, np.nan, 0.1])}, "times don't increase"),
+        ({"header": np.frombuffer(b"not json", np.uint8)}, "Expecting value"),
+        ({"header": np.frombuffer(b'{"format": "song"}', np.uint8)}, "another format"),
+        ({name: np.zeros((0, *shape), dtype) for name, (shape, dtype) in SHAPES.items()}, "no frames"),
+    ],
+)  # fmt: skip
+def test_a_file_that_makes_no_sense_says_why(tmp_path: Path, changes: dict[str, Any], found: str) -> None:
+    save_performance(SOME, tmp_path / "a.performance")
+    with pytest.raises(SourceError, match=found):
+        load_performance(rewritten(tmp_path / "a.performance", **changes))
+
+
+def test_a_newer_version_asks_for_an_update(tmp_path: Path) -> None:
+    save_performance(SOME, tmp_path / "a.performance")
+    header = json.dumps({"format": "mimicam performance", "version": 2}).encode()
+    with pytest.raises(SourceError, match=r"version 2.*Update mimicam"):
+        load_performance(rewritten(tmp_path / "a.performance", header=np.frombuffer(header, np.uint8)))
+
+
+def test_a_pickle_is_never_opened(tmp_path: Path) -> None:
+    save_performance(SOME, tmp_path / "a.performance")
+    with pytest.raises(SourceError, match="pickle"):
+        load_performance(rewritten(tmp_path / "a.performance", scale=np.array([object()] * 3)))
+
+
+def test_a_bomb_is_refused_before_it_is_unpacked(tmp_path: Path) -> None:
+    save_performance(SOME, tmp_path / "a.performance")
+    path = tmp_path / "a.performance"
+    with zipfile.ZipFile(path) as archive:
+        members = {name: archive.read(name) for name in archive.namelist()}
+    content = io.BytesIO()
+    np.save(content, np.zeros((MOST_FRAMES * 3, 3)))
+    members["angles_deg.npy"] = content.getvalue()
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, data in members.items():
+            archive.writestr(name, data)
+    with pytest.raises(SourceError, match="longer than"):
+        load_performance(path)
+
+
+@given(st.integers(0, 4000), st.integers(1, 255))
+@settings(max_examples=60, deadline=None)
+def test_a_damaged_file_is_an_error_and_nothing_else(
+    tmp_path_factory: pytest.TempPathFactory, place: int, flip: int
+) -> None:
+    path = tmp_path_factory.mktemp("bad") / "a.performance"
+    save_performance(SOME[:1], path)
+    data = bytearray(path.read_bytes())
+    data[place % len(data)] ^= flip
+    path.write_bytes(data)
+    try:
+        load_performance(path)  # a flipped bit in a time stamp of the zip harms nothing
+    except SourceError as error:
+        assert "performance" in str(error)
+
+
+def test_a_place_that_cannot_be_written(tmp_path: Path) -> None:
+    with pytest.raises(OutputError, match="folder that exists"):
+        save_performance(SOME, tmp_path / "none" / "a.performance")
+
+
+def test_what_was_recorded_is_kept_when_the_camera_fails(tmp_path: Path, demo_frames: list[np.ndarray]) -> None:
+    path = tmp_path / "a.performance"
+    with pytest.raises(SourceError, match="script's 'fail'"):
+        record(SyntheticCamera("ok*6 fail", demo_frames, 10.0), Tracker(), path, None)
+    moments = load_performance(path)
+    assert 1 <= len(moments) <= 6
+    assert any(moment.performance is not None for moment in moments)
+
+
+class Looking:
+    """A scene that keeps what it was asked for and what it drew."""
+
+    def __init__(self, scene: PortraitScene) -> None:
+        self._scene = scene
+        self.seen: list[tuple[Tracked, np.ndarray]] = []
+
+    def __call__(self, tracked: Tracked) -> Rendered:
+        rendered = self._scene(tracked)
+        self.seen.append((tracked, rendered.frame.bgr))
+        return rendered
+
+    def idle(self, now_s: float) -> None:
+        return None
+
+
+def test_a_live_replay_does_the_recorded_performance(tmp_path: Path, bruno: Puppet) -> None:
+    moments = [Moment(i / 40, performance({"jaw_open": 0.02 * i}, (i, 0, 0))) for i in range(10)]
+    save_performance(moments, tmp_path / "a.performance")
+    replay, scene = Replay(tmp_path / "a.performance"), Looking(PortraitScene(bruno, 160, 90))
+    Pipeline(replay, replay.track, scene, OutputStage([NullSink()], 40.0), Meter()).run(20)
+    fresh = PortraitScene(bruno, 160, 90)
+    assert scene.seen
+    for tracked, picture in scene.seen:
+        wanted = moments[tracked.frame.index].performance
+        assert same(tracked.performance, wanted)
+        assert wanted is not None
+        assert np.array_equal(fresh.draw(wanted), picture)
+
+
+def test_a_loop_goes_on_after_the_end(tmp_path: Path) -> None:
+    save_performance([Moment(0.0, None), Moment(0.002, None)], tmp_path / "a.performance")
+    replay = Replay(tmp_path / "a.performance", loop=True)
+    frames = [replay.read() for _ in range(7)]
+    assert [frame.index for frame in frames if frame is not None] == list(range(7))
+    times = [frame.captured_s for frame in frames if frame is not None]
+    assert times == sorted(times)
+    assert times[-1] - times[0] >= 0.011
+
+
+def test_rendering_a_performance_twice_gives_the_same_file(tmp_path: Path) -> None:
+    save_performance(SOME, tmp_path / "a.performance")
+    for name in ("one.mp4", "two.mp4"):
+        done, lost = render(
+            tmp_path / "a.performance", shipped_folder() / "bruno.puppet", tmp_path / name, (160, 90), runtime="none"
+        )
+        assert (done, lost) == (3, 1)
+    pictures = [[f.bgr for f in VideoFile(tmp_path / name)] for name in ("one.mp4", "two.mp4")]
+    assert len(pictures[0]) == 3
+    assert all(np.array_equal(a, b) for a, b in zip(*pictures, strict=True))
+
+
+@pytest.mark.parametrize("name", ["hello", "talk", "look"])
+def test_shipped_performances_are_whole_and_end_at_rest(name: str) -> None:
+    moments = load_performance(find_performance(name))
+    performances = [m.performance for m in moments if m.performance is not None]
+    assert len(performances) == len(moments) > 60
+    assert all(p.plausible for p in performances)
+    assert np.abs(performances[-1].offsets).max() < 1e-6
+    assert max(np.abs(p.offsets).max() for p in performances) > 0.02
+
+
+def test_a_name_that_is_not_shipped_is_a_path(tmp_path: Path) -> None:
+    assert find_performance(str(tmp_path / "mine.performance")) == tmp_path / "mine.performance"
