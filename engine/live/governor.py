@@ -11,11 +11,11 @@ from dataclasses import dataclass
 
 from engine.live.meter import Series
 
-WINDOW = 20  # pictures of a level that are looked at before the next decision
+WINDOW = 30  # pictures of a level that are looked at before the next decision
 ROOM = 0.7  # of the target: the age must be under this to try a better level,
 CALM = 60  # for nine in ten of so many pictures
 PATIENCE_S, LONGEST_PATIENCE_S = 4.0, 240.0  # after a step, before a better level is tried
-RELAPSE_S = 15.0  # a better level that is left again within this was a mistake
+RELAPSE_S = 60.0  # a better level that is left again within this was a mistake
 HELPED = 0.85  # of the best level's age: what the worst must at least bring it to, or it is not worth its look
 IN_FLIGHT = 3  # pictures drawn before a step that are sent after it
 

@@ -26,6 +26,7 @@ from models.weights import DamagedWeightsError
 
 KEPT_DETAIL = 0.5  # of a picture twice as fine as the crop, less of one less fine; all of it leaves the outlines of
 # teeth that the network has redrawn elsewhere
+LEAST_MATTE = 4  # of 255: what is under this everywhere beyond a rectangle is left out there, less than a grey level
 EDGE_SHARE = 0.08  # of a crop's side over which the matte falls to nothing
 Runtime = RuntimeName | Literal["auto", "none"]
 PARTS: tuple[Part, ...] = ("mouth", "eye")  # those with shipped weights
@@ -135,14 +136,16 @@ def lay_back(
     Towards the crop's edge the matte falls to nothing, so that no edge shows. `seen` (size, size, 3) is the crop itself: what
     the picture holds beyond its sharpness stays, by `KEPT_DETAIL`, or a large face would have a blurred mouth.
     """
-    size = len(drawn)
-    corners = np.array([(x, y, 1) for x in (0, size - 1) for y in (0, size - 1)], np.float32) @ matrix.T
-    region = Region.around(corners, 1, picture.shape[1], picture.shape[0])
+    faded = _bytes(drawn)
+    corners = _shown_corners(faded[..., 3])
+    if corners is None:
+        return
+    region = Region.around(corners @ matrix.T, 1, picture.shape[1], picture.shape[0])
     if region is None:
         return
     local = matrix.copy()
     local[:, 2] -= (region.left, region.top)
-    layer = cv2.warpAffine(_bytes(drawn), local, (region.width, region.height), flags=cv2.INTER_LINEAR)
+    layer = cv2.warpAffine(faded, local, (region.width, region.height), flags=cv2.INTER_LINEAR)
     colour = np.ascontiguousarray(layer[..., :3])
     kept = KEPT_DETAIL * float(np.clip(np.linalg.norm(matrix[:, 0]) - 1, 0, 1))
     if kept:
@@ -150,6 +153,17 @@ def lay_back(
         detail = cv2.addWeighted(region.of(picture), kept, soft, -kept, 0, dtype=cv2.CV_16S)
         colour = np.asarray(cv2.add(colour, detail, dtype=cv2.CV_8U), np.uint8)
     composite(picture, colour, np.ascontiguousarray(layer[..., 3]), region.left, region.top)
+
+
+def _shown_corners(matte: NDArray[np.uint8]) -> NDArray[np.float32] | None:
+    """(4, 3) corners x, y, 1 of the part of a crop where its matte shows; None where it shows nowhere."""
+    shown = matte >= LEAST_MATTE
+    rows, columns = np.flatnonzero(shown.any(1)), np.flatnonzero(shown.any(0))
+    if not len(rows):
+        return None
+    return np.array(
+        [(x, y, 1) for x in (columns[0] - 1, columns[-1] + 1) for y in (rows[0] - 1, rows[-1] + 1)], np.float32
+    )
 
 
 def _bytes(drawn: NDArray[np.float32]) -> NDArray[np.uint8]:
