@@ -5,17 +5,17 @@ from __future__ import annotations
 import contextlib
 from pathlib import Path
 
-from engine.errors import OutputError
+from engine.errors import MimicamError, OutputError
 
 
-def write_whole(path: Path, content: bytes, what: str) -> None:
-    """Write `content`; a file that was there stays as it was until then. OutputError when the place can't be written."""
+def write_whole(path: Path, content: bytes, what: str, error_kind: type[MimicamError] = OutputError) -> None:
+    """Write `content`; a file that was there stays as it was until then. `error_kind` when the place can't be written."""
     partial = path.with_name(path.name + ".part")
     try:
         partial.write_bytes(content)
         partial.replace(path)
     except OSError as error:
-        raise OutputError(
+        raise error_kind(
             wanted=f"to write {what} {path}",
             found=str(error),
             advice="Choose a folder that exists and can be written.",

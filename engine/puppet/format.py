@@ -10,7 +10,6 @@ its size is bounded before it is unpacked.
 
 from __future__ import annotations
 
-import contextlib
 import datetime as dt
 import io
 import tomllib
@@ -29,6 +28,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from engine.errors import PuppetError
 from engine.face.landmarks import COUNT, Points
+from engine.files import write_whole
 from engine.puppet.consent import Consent
 
 FORMAT: Final = 1
@@ -105,35 +105,17 @@ def save_puppet(puppet: Puppet, path: Path) -> None:
             {"picture": f"reference_{i}.jpg", "landmarks": f"reference_{i}.npy"} for i in range(len(puppet.references))
         ],
     }
-    partial = path.with_name(path.name + ".part")
-    try:
-        with zipfile.ZipFile(partial, "w", zipfile.ZIP_STORED) as archive:
-            _add(archive, MANIFEST, tomli_w.dumps(manifest).encode())
-            for i, reference in enumerate(puppet.references):
-                _, jpeg = cv2.imencode(
-                    ".jpg",
-                    reference.picture,
-                    [
-                        cv2.IMWRITE_JPEG_QUALITY,
-                        95,
-                        cv2.IMWRITE_JPEG_SAMPLING_FACTOR,
-                        cv2.IMWRITE_JPEG_SAMPLING_FACTOR_444,
-                    ],
-                )
-                _add(archive, f"reference_{i}.jpg", jpeg.tobytes())
-                buffer = io.BytesIO()
-                np.save(buffer, reference.landmarks_px.astype(np.float32), allow_pickle=False)
-                _add(archive, f"reference_{i}.npy", buffer.getvalue())
-        partial.replace(path)
-    except OSError as error:
-        raise PuppetError(
-            wanted=f"to write the puppet {path}",
-            found=str(error),
-            advice="Choose a folder that exists and can be written.",
-        ) from error
-    finally:
-        with contextlib.suppress(OSError):
-            partial.unlink(missing_ok=True)
+    content = io.BytesIO()
+    with zipfile.ZipFile(content, "w", zipfile.ZIP_STORED) as archive:
+        _add(archive, MANIFEST, tomli_w.dumps(manifest).encode())
+        for i, reference in enumerate(puppet.references):
+            how = [cv2.IMWRITE_JPEG_QUALITY, 95, cv2.IMWRITE_JPEG_SAMPLING_FACTOR, cv2.IMWRITE_JPEG_SAMPLING_FACTOR_444]
+            _, jpeg = cv2.imencode(".jpg", reference.picture, how)
+            _add(archive, f"reference_{i}.jpg", jpeg.tobytes())
+            buffer = io.BytesIO()
+            np.save(buffer, reference.landmarks_px.astype(np.float32), allow_pickle=False)
+            _add(archive, f"reference_{i}.npy", buffer.getvalue())
+    write_whole(path, content.getvalue(), "the puppet", PuppetError)
 
 
 def _add(archive: zipfile.ZipFile, name: str, content: bytes) -> None:
