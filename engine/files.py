@@ -23,3 +23,10 @@ def write_whole(path: Path, content: bytes, what: str, error_kind: type[MimicamE
     finally:
         with contextlib.suppress(OSError):
             partial.unlink(missing_ok=True)
+
+
+def require_place(path: Path, what: str) -> None:
+    """OutputError now, rather than after a recording, where `path` can't be written. A file that is there stays."""
+    trial = path.with_name(path.name + ".trial")
+    write_whole(trial, b"", what)
+    trial.unlink()

@@ -214,3 +214,9 @@ def test_shipped_performances_are_whole_and_end_at_rest(name: str) -> None:
 
 def test_a_name_that_is_not_shipped_is_a_path(tmp_path: Path) -> None:
     assert find_performance(str(tmp_path / "mine.performance")) == tmp_path / "mine.performance"
+
+
+def test_a_place_that_cannot_be_written_is_said_before_anything_is_recorded(tmp_path: Path) -> None:
+    camera = SyntheticCamera("fail", [])
+    with pytest.raises(OutputError, match="folder that exists"):
+        record(camera, Tracker(), tmp_path / "none" / "a.performance", None)

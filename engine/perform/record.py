@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from engine.files import require_place
 from engine.live.meter import Meter
 from engine.live.pipeline import Pipeline, Source
 from engine.output.null import NullSink
@@ -37,6 +38,7 @@ def record(source: Source, tracker: Tracker, path: Path, seconds: float | None) 
     """
     notes, meter = Notes(), Meter()
     try:
+        require_place(path, "the performance")
         Pipeline(source, tracker, notes, OutputStage([NullSink()], 30.0), meter).run(seconds)
     finally:
         tracker.close()
