@@ -31,7 +31,13 @@ complaints = Console(stderr=True)  # looks up sys.stderr when it prints
 
 @app.command()
 def run(
-    camera: Annotated[str | None, typer.Option(help="Index, path or name; a file, folder or URL; demo.")] = None,
+    camera: Annotated[
+        str | None,
+        typer.Option(
+            help="Index, path or name; a file, folder or URL; demo; none; or a program that sends a performance: livelink, "
+            "ifacialmocap, openseeface, vmc, each [:HOST][:PORT]."
+        ),
+    ] = None,
     puppet: Annotated[str | None, typer.Option(help="Name of a shipped puppet, or a path.")] = None,
     mode: Annotated[str | None, typer.Option(help="portrait")] = None,
     output: Annotated[
@@ -42,7 +48,30 @@ def run(
     camera_size: Annotated[
         str | None, typer.Option(help="Size to ask of the camera; refused if it gives another.")
     ] = None,
-    mirror: Annotated[bool | None, typer.Option("--mirror", help="Flip the camera picture.")] = None,
+    mirror: Annotated[bool | None, typer.Option("--mirror", help="The puppet is your mirror image.")] = None,
+    pose: Annotated[
+        str | None, typer.Option(help="relative: the head turns by what yours turned; absolute: to where yours is.")
+    ] = None,
+    strength: Annotated[
+        list[str] | None,
+        typer.Option(help="head, mouth, eyes, gaze or brows=FACTOR; 1 is as performed. May be given several times."),
+    ] = None,
+    sound: Annotated[
+        str | None, typer.Option(help="mic, mic:NAME or a sound file: drives the mouth while no face is seen.")
+    ] = None,
+    sound_when: Annotated[str | None, typer.Option(help="lost, or always: for a mouth that is covered.")] = None,
+    send: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Tell the performance to other programs: livelink, ifacialmocap, openseeface or vmc[:HOST][:PORT]."
+        ),
+    ] = None,
+    keys: Annotated[bool | None, typer.Option("--keys", help="Keys 1 to 8 in the window call for expressions.")] = None,
+    hands: Annotated[
+        bool | None, typer.Option("--hands", help="Thumbs up, open palm, fist and victory call for expressions.")
+    ] = None,
+    performer: Annotated[str | None, typer.Option(help="Whose calibration to remember for this camera.")] = None,
+    forget: Annotated[bool, typer.Option("--forget", help="Neither use nor keep a calibration.")] = False,
     runtime: Annotated[
         str | None, typer.Option(help="Of the networks: auto, none, openvino, torch-cpu, torch-cuda, tensorrt.")
     ] = None,
@@ -61,9 +90,26 @@ def run(
     options: dict[str, Any] = {
         "camera": camera, "puppet": puppet, "mode": mode, "output": tuple(output) if output else None,
         "size": size, "rate": rate, "camera_size": camera_size, "mirror": mirror, "runtime": runtime,
-        "neutral": neutral, "target_age": target_age, "seconds": seconds, "report": report,
+        "neutral": neutral, "target_age": target_age, "seconds": seconds, "report": report, "pose": pose,
+        "sound": sound, "sound_when": sound_when, "send": tuple(send) if send else None, "performer": performer,
+        "remember": False if forget else None, "style": _strengths(strength or []) or None,
+        "expressions": _switched_on(keys=keys, hands=hands) or None,
     }  # fmt: skip
     run_loop(read_config(config, {k: v for k, v in options.items() if v is not None}), console)
+
+
+def _strengths(given: list[str]) -> dict[str, str]:
+    """`mouth=1.2` and so on as settings."""
+    pairs = [text.partition("=") for text in given]
+    wrong = next((text for text, (_, equals, _) in zip(given, pairs, strict=True) if not equals), None)
+    if wrong is not None:
+        raise ConfigError(wanted="REGION=FACTOR", found=f"'{wrong}'", advice="For instance --strength mouth=1.2.")
+    return {region: factor for region, _, factor in pairs}
+
+
+def _switched_on(**kinds: bool | None) -> dict[str, dict[str, bool]]:
+    """What calls for expressions, as settings."""
+    return {kind: {"enabled": True} for kind, wanted in kinds.items() if wanted}
 
 
 @app.command()

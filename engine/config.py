@@ -8,7 +8,9 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
+from engine.drive.bindings import Bindings
 from engine.errors import ConfigError
+from engine.face.style import Style
 from models.runtimes import RuntimeName
 
 
@@ -25,16 +27,38 @@ Height = Annotated[int, Field(ge=64, le=4320)]
 Size = Annotated[tuple[Width, Height], BeforeValidator(_parse_size)]
 
 
+Strength = Annotated[float, Field(ge=0, le=3)]
+
+
+class StyleConfig(BaseModel):
+    """How much of the performance a puppet shows; 1 is as performed."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    head: Strength = 1.0
+    mouth: Strength = 1.0
+    eyes: Strength = Field(default=1.0, description="lids")
+    gaze: Strength = 1.0
+    brows: Strength = 1.0
+    limit_deg: float | None = Field(default=None, gt=0, le=40, description="no head angle goes further than this")
+
+    def style(self) -> Style:
+        """What acts on performances."""
+        return Style(**self.model_dump())
+
+
 class RunConfig(BaseModel):
     """Settings of `mimicam run`; a TOML file has the same names as keys."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     camera: str = Field(
-        default="0", description="index, path or name of a camera; a file, folder or URL; demo; synthetic:SCRIPT"
+        default="0",
+        description="index, path or name of a camera; a file, folder or URL; demo; synthetic:SCRIPT; none; or another program: "
+        "livelink, ifacialmocap, openseeface, vmc, each [:HOST][:PORT]",
     )
     camera_size: Size | None = Field(default=None, description="width and height to ask of a camera, px")
-    mirror: bool = Field(default=False, description="flip the camera picture, as a mirror does")
+    mirror: bool = Field(default=False, description="the puppet is your mirror image")
     puppet: str = Field(default="bruno", description="a shipped puppet's name, or a path")
     mode: Literal["portrait"] = "portrait"
     output: tuple[str, ...] = Field(default=("virtual",), min_length=1)
@@ -43,6 +67,20 @@ class RunConfig(BaseModel):
     runtime: Literal["auto", "none"] | RuntimeName = Field(
         default="auto", description="what executes the networks; none leaves the generator off"
     )
+    pose: Literal["relative", "absolute"] = Field(
+        default="relative", description="the head turns by what yours turned, or to where yours is before the camera"
+    )
+    style: StyleConfig = StyleConfig()
+    expressions: Bindings = Bindings()
+    sound: str | None = Field(default=None, description="mic, mic:NAME or a sound file: drives the mouth")
+    sound_when: Literal["lost", "always"] = Field(
+        default="lost", description="sound drives the mouth while no face is seen, or always (a covered mouth)"
+    )
+    send: tuple[str, ...] = Field(
+        default=(), description="protocols to tell the performance by, each NAME[:HOST][:PORT]"
+    )
+    performer: str = Field(default="me", min_length=1, description="whose calibration to remember")
+    remember: bool = Field(default=True, description="keep the calibration for the next run with this camera")
     neutral: Literal["auto", "first"] = Field(default="auto", description="how the performer's neutral face is found")
     target_age: float | None = Field(
         default=None,
@@ -70,15 +108,40 @@ def read_config(path: Path | None, given: dict[str, Any]) -> RunConfig:
             ) from error
     try:
         settings = {key.replace("-", "_"): value for key, value in table.items()}
-        return RunConfig.model_validate(settings | given)
+        return RunConfig.model_validate(_merged(settings, given))
     except ValidationError as error:
-        first = error.errors()[0]
-        key = str(first["loc"][0])
-        if first["type"] == "extra_forbidden":
-            known = ", ".join(sorted(RunConfig.model_fields))
-            raise ConfigError(
-                wanted="a setting that mimicam knows", found=f"'{key}'", advice=f"Known are: {known}."
-            ) from error
-        raise ConfigError(
-            wanted=f"a usable value for '{key}'", found=repr((settings | given).get(key)), advice=f"{first['msg']}."
-        ) from error
+        raise _explained(error.errors()[0]) from error
+
+
+def _merged(below: dict[str, Any], above: dict[str, Any]) -> dict[str, Any]:
+    """Two tables of settings as one; those of `above` win, tables in them are merged likewise."""
+    result = dict(below)
+    for key, value in above.items():
+        both = isinstance(value, dict) and isinstance(result.get(key), dict)
+        result[key] = _merged(result[key], value) if both else value
+    return result
+
+
+def _explained(error: Any) -> ConfigError:
+    """What pydantic found, in one line."""
+    *above, name = (str(part) for part in error["loc"])
+    key = ".".join((*above, name))
+    if error["type"] == "extra_forbidden":
+        return ConfigError(
+            wanted="a setting that mimicam knows",
+            found=f"'{key}'",
+            advice=f"Known are: {', '.join(sorted(_model_at(above).model_fields))}.",
+        )
+    message = error["msg"].removeprefix("Value error, ")
+    return ConfigError(wanted=f"a usable value for '{key}'", found=repr(error["input"]), advice=f"{message}.")
+
+
+def _model_at(path: list[str]) -> type[BaseModel]:
+    """The settings of a table of the file."""
+    model: type[BaseModel] = RunConfig
+    for name in path:
+        field = model.model_fields.get(name)
+        if field is None or not isinstance(field.annotation, type) or not issubclass(field.annotation, BaseModel):
+            break
+        model = field.annotation
+    return model

@@ -29,7 +29,7 @@ def neutral_of_clip(path: Path) -> Neutral | None:
     finally:
         tracker.close()
         video.close()
-    return most_relaxed([Candidate.of(face) for face in faces]) if faces else None
+    return most_relaxed([Candidate.of(face) for face in faces]).without_smile() if faces else None
 
 
 def render(

@@ -28,6 +28,8 @@ def run_report(
     memory_mb: dict[str, float],
     setting: dict[str, Any],
     failure: MimicamError | None,
+    protocols: dict[str, int],
+    sound: dict[str, Any] | None,
 ) -> dict[str, Any]:
     """Everything that a run counted. Ages and durations in ms, memory in MB, rates in pictures a second."""
     frames = {name: meter.counted(name) for name in COUNTS}
@@ -48,6 +50,8 @@ def run_report(
         "memory_mb": {
             key: round(value, 1) for key, value in memory_mb.items() if value == value
         },  # not if not a number
+        "protocols": protocols,  # datagrams
+        "sound": sound,
         "runtime": runtime,
         "kernels": "cpu",
         "failure": None if failure is None else str(failure),
@@ -97,6 +101,10 @@ def print_report(report: dict[str, Any], console: Console) -> None:
     governor = report["governor"]
     changed = f"changed {len(governor['steps'])} times, " * bool(governor["steps"])
     console.print(f"quality {changed}at the end: {governor['quality']}")
+    if report["sound"] is not None:
+        heard = report["sound"]
+        broke = f", broke off: {heard['failure']}" if heard["failure"] else ""
+        console.print(f"sound: its mouth is {heard['delay_ms']:.0f} ms late{broke}")
     machine = report["machine"]
     console.print(
         f"on {machine['processor']}, {machine['cores']} cores, Python {machine['python']}, networks: {report['runtime']}, "

@@ -28,6 +28,15 @@ def read_sums(folder: Path) -> dict[str, str]:
     return {name: digest for digest, _, name in (line.partition("  ") for line in lines)}
 
 
+def write_with_sum(path: Path, data: bytes) -> None:
+    """Write a file to ship, and its hash beside it."""
+    path.write_bytes(data)
+    folder = path.parent
+    sums = (read_sums(folder) if (folder / SUMS).exists() else {}) | {path.name: hashlib.sha256(data).hexdigest()}
+    lines = [f"{digest}  {name}\n" for name, digest in sorted(sums.items())]
+    (folder / SUMS).write_text("".join(lines), encoding="utf-8")
+
+
 def load_weights(name: str, folder: Path | None = None) -> Weights:
     """Tensors of a network by their names in its module. DamagedWeightsError when the file's hash is another."""
     folder = folder or weights_folder()

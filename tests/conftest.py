@@ -12,19 +12,22 @@ from numpy.typing import NDArray
 
 from engine.capture.open import demo_clip
 from engine.capture.video_file import VideoFile
+from engine.face import arkit
+from engine.face.model import face_model
 from engine.face.performance import HeadMotion, Performance
-from engine.face.reference import reference_face
 from engine.puppet.format import Puppet, load_puppet
 from engine.puppet.shipped import shipped_folder
 
 
 def performance(
-    actions: dict[str, float] | None = None,
+    shapes: dict[str, float] | None = None,
     angles: tuple[float, float, float] = (0.0, 0.0, 0.0),
     shift: tuple[float, float, float] = (0.0, 0.0, 0.0),
     scale: float = 1.0,
 ) -> Performance:
-    return Performance(HeadMotion(angles, np.array(shift, np.float32), scale), reference_face().offsets(actions or {}))
+    return Performance(
+        HeadMotion(angles, np.array(shift, np.float32), scale), face_model().offsets(arkit.coefficients(shapes or {}))
+    )
 
 
 @pytest.fixture(scope="session")

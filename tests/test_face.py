@@ -10,8 +10,10 @@ from conftest import performance
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from engine.face import arkit
 from engine.face import landmarks as lm
 from engine.face.calibration import HAND_OVER_S, WINDOW_S, Calibration, Candidate, Neutral, most_relaxed
+from engine.face.model import face_model
 from engine.face.own_expression import close_lips, own_smile, take_off_smile
 from engine.face.performance import Performance
 from engine.face.pose import Pose, euler_from_rotation, fit_head, fit_similarity, rotation_from_euler
@@ -27,7 +29,7 @@ MEAN = reference_face().mean
 
 def landmarks_px(actions: dict[str, float] | None = None, angles: tuple[float, float, float] = (0, 0, 0)) -> lm.Points:
     """The reference face in a 640 x 480 picture."""
-    shape = MEAN + reference_face().offsets(actions or {})
+    shape = MEAN + face_model().offsets(arkit.coefficients(actions or {}))
     return Pose(rotation_from_euler(*angles), np.array([320, 220, 0], np.float32), 90.0).apply(shape.astype(np.float32))
 
 
@@ -66,20 +68,20 @@ def test_gains_of_a_face_to_itself_are_one() -> None:
 def test_shut_lids_shut_the_puppets_whatever_its_eyes(bruno: Puppet, ada: Puppet) -> None:
     for puppet in (bruno, ada):
         face = PuppetFace(puppet.references[0].landmarks_px)
-        target = face.retarget(performance({"blink_left": 0.25, "blink_right": 0.25}))
+        target = face.retarget(performance({"eyeBlinkLeft": 0.93, "eyeBlinkRight": 0.93}))
         assert max(lm.lid_openings(target.landmarks_px)) < 0.02
-        opened = face.retarget(performance({"blink_left": -0.3, "blink_right": -0.3}))
+        opened = face.retarget(performance({"eyeBlinkLeft": -1.1, "eyeBlinkRight": -1.1}))
         assert max(lm.lid_openings(opened.landmarks_px)) < 1.7 * max(lm.lid_openings(face.landmarks_px))
 
 
 def test_closed_lips_stay_closed_and_open_ones_open(bruno: Puppet) -> None:
     face = PuppetFace(bruno.references[0].landmarks_px)
     assert lm.lip_gap(face.retarget(Performance.neutral()).landmarks_px) < 0.5
-    gaps = [lm.lip_gap(face.retarget(performance({"jaw_open": a})).landmarks_px) for a in (0.05, 0.1, 0.2, 0.3)]
+    gaps = [lm.lip_gap(face.retarget(performance({"jawOpen": a})).landmarks_px) for a in (0.1, 0.25, 0.5, 0.7)]
     assert all(b > a for a, b in pairwise(gaps))
 
 
-@given(st.dictionaries(st.sampled_from(sorted(reference_face().actions)), st.floats(-0.5, 0.5), max_size=4))
+@given(st.dictionaries(st.sampled_from(arkit.NAMES), st.floats(0, 1), max_size=4))
 @settings(max_examples=40, deadline=None)
 def test_lips_and_lids_never_cross(actions: dict[str, float]) -> None:
     face = PuppetFace(landmarks_px())
@@ -102,20 +104,29 @@ def test_head_motion_stays_within_limits(yaw: float, pitch: float, roll: float, 
 
 
 def test_own_open_mouth_is_taken_off_the_portrait() -> None:
-    smiling = MEAN + reference_face().offsets({"jaw_open": 0.2})
+    smiling = MEAN + face_model().offsets(arkit.coefficients({"jawOpen": 0.46}))
     assert lm.lip_gap(smiling) > 0.1
     assert lm.lip_gap(close_lips(smiling.astype(np.float32))) < 1e-5
 
 
 def test_own_smile_is_measured_and_taken_off() -> None:
-    smiling = (MEAN + reference_face().offsets({"smile": 1.5, "jaw_open": 0.05})).astype(np.float32)
-    assert own_smile(smiling) == pytest.approx(1.5, abs=0.05)
-    assert own_smile(take_off_smile(smiling)) < 0.7
+    shown = arkit.coefficients({"mouthSmileLeft": 0.8, "mouthSmileRight": 0.8, "jawOpen": 0.1})
+    smiling = (MEAN + face_model().offsets(shown)).astype(np.float32)
+    assert own_smile(smiling) == pytest.approx(0.8, abs=0.1)
+    assert own_smile(take_off_smile(smiling)) < 0.1
     assert np.array_equal(take_off_smile(MEAN), MEAN)
 
 
+@given(st.lists(st.floats(-1, 1), min_size=5, max_size=5))
+@settings(max_examples=30, deadline=None)
+def test_a_face_at_rest_is_not_taken_for_a_smile(build: list[float]) -> None:
+    """Identities alone: people have wide and narrow mouths."""
+    shape = MEAN + np.tensordot(np.array(build, np.float32), face_model().identities[:5], 1)
+    assert own_smile(shape.astype(np.float32)) < 0.1
+
+
 def test_the_first_face_is_neutral_at_once() -> None:
-    seen = landmarks_px({"smile": 1.0}, (8, 3, 0))
+    seen = landmarks_px({"mouthSmileLeft": 0.58, "mouthSmileRight": 0.58}, (8, 3, 0))
     neutral = Calibration().update(seen, 5.0)
     pose = fit_head(neutral.shape, seen)
     found = neutral.performance(pose, pose.invert(seen))
@@ -124,7 +135,7 @@ def test_the_first_face_is_neutral_at_once() -> None:
 
 
 def test_neutral_is_the_relaxed_frontal_face() -> None:
-    restless = [landmarks_px({"jaw_open": 0.2}, (15, 5, 0)) for _ in range(30)]
+    restless = [landmarks_px({"jawOpen": 0.46}, (15, 5, 0)) for _ in range(30)]
     relaxed = [landmarks_px() for _ in range(8)]
     neutral = most_relaxed([Candidate.of(x) for x in [*restless, *relaxed]])
     assert lm.lip_gap(neutral.shape) < 0.01
@@ -135,7 +146,7 @@ def test_a_better_neutral_takes_over_smoothly_and_settles() -> None:
     calibration = Calibration()
     steps, last = [], None
     for index in range(200):
-        seen = landmarks_px({"jaw_open": 0.25} if index < 20 else {})
+        seen = landmarks_px({"jawOpen": 0.58} if index < 20 else {})
         neutral = calibration.update(seen, index / 30)
         if last is not None:
             steps.append(float(np.abs(neutral.shape - last).max()))
@@ -149,16 +160,16 @@ def test_a_better_neutral_takes_over_smoothly_and_settles() -> None:
 
 def test_recapture_takes_the_face_of_that_moment() -> None:
     calibration = Calibration(Neutral.of(landmarks_px()))
-    calibration.update(landmarks_px({"smile": 1.0}), 0.0)
+    calibration.update(landmarks_px({"mouthSmileLeft": 0.58, "mouthSmileRight": 0.58}), 0.0)
     calibration.recapture()
     for index in range(150):
-        neutral = calibration.update(landmarks_px({"smile": 1.0}), 1 + index / 30)
+        neutral = calibration.update(landmarks_px({"mouthSmileLeft": 0.58, "mouthSmileRight": 0.58}), 1 + index / 30)
     assert lm.distance(neutral.shape, *lm.MOUTH_CORNERS) > lm.distance(MEAN, *lm.MOUTH_CORNERS) + 0.02
 
 
 def test_loss_holds_then_eases_then_stands_still() -> None:
     motion = SafeMotion()
-    smile = performance({"smile": 1.0}, (20, 0, 0))
+    smile = performance({"mouthSmileLeft": 0.58, "mouthSmileRight": 0.58}, (20, 0, 0))
     assert motion(smile, 0.0) == (smile, PuppetState.LIVE)
     seen = [motion(None, t / 30) for t in range(1, 90)]
     states = [state for _, state in seen]

@@ -47,7 +47,7 @@ class Watching(NullSink):
 
 def track(frame: Frame) -> Tracked:
     """A tracker that sees a performer who nods."""
-    return Tracked(frame, None, None, performance({"jaw_open": 0.3}, (0, frame.index % 10, 0)))
+    return Tracked(frame, None, None, performance({"jawOpen": 0.69}, (0, frame.index % 10, 0)))
 
 
 def nap(seconds: float) -> None:

@@ -220,7 +220,7 @@ def test_networks_redraw_the_part_and_the_governor_can_leave_them_out(bruno: Pup
     reference = bruno.references[0]
     networks = Networks({"mouth": Painter()}, "torch-cpu")
     portrait = Portrait(reference.picture, reference.landmarks_px, networks=networks)
-    shout = performance({"jaw_open": 0.4})
+    shout = performance({"jawOpen": 0.92})
     plain, target = Portrait(reference.picture, reference.landmarks_px).draw(shout)
     x, y = target.landmarks_px[13, :2].round().astype(int)
     for quality in LADDER:
@@ -234,7 +234,7 @@ def test_networks_redraw_the_part_and_the_governor_can_leave_them_out(bruno: Pup
 def test_the_shipped_networks_draw_a_mouth_and_leave_the_rest(bruno: Puppet) -> None:
     reference = bruno.references[0]
     networks = load_networks("openvino")
-    shout = performance({"jaw_open": 0.35})
+    shout = performance({"jawOpen": 0.81})
     warp, target = Portrait(reference.picture, reference.landmarks_px).draw(shout)
     drawn, _ = Portrait(reference.picture, reference.landmarks_px, networks=networks).draw(shout)
     change = np.abs(drawn.astype(int) - warp).max(2)

@@ -206,7 +206,7 @@ def test_a_silent_source_lets_the_puppet_come_to_rest(bruno: Puppet) -> None:
     """The camera's read blocks for longer than hold and ease take: the output shows every step to the still picture."""
     shown: list[np.ndarray] = []
     scene = PortraitScene(bruno, 64, 64)
-    smile = performance({"smile": 1.0}, (20, 0, 0))
+    smile = performance({"mouthSmileLeft": 0.58, "mouthSmileRight": 0.58}, (20, 0, 0))
 
     class Remember(NullSink):
         def send(self, frame: Frame) -> None:

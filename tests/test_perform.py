@@ -32,9 +32,9 @@ from engine.render.scene import PortraitScene, Rendered
 from engine.track.tracker import Tracked, Tracker
 
 SOME = [
-    Moment(0.0, performance({"jaw_open": 0.1}, (3, -2, 1))),
+    Moment(0.0, performance({"jawOpen": 0.23}, (3, -2, 1))),
     Moment(0.03, None),
-    Moment(0.07, performance({"smile": 0.5}, (0, 4, 0), (0.1, 0, 0), 1.1)),
+    Moment(0.07, performance({"mouthSmileLeft": 0.29, "mouthSmileRight": 0.29}, (0, 4, 0), (0.1, 0, 0), 1.1)),
 ]
 
 
@@ -50,7 +50,7 @@ def same(a: Performance | None, b: Performance | None) -> bool:
 def test_what_is_saved_is_loaded(tmp_path_factory: pytest.TempPathFactory, openings: list[float | None]) -> None:
     path = tmp_path_factory.mktemp("take") / "a.performance"
     moments = [
-        Moment(0.1 * i, None if o is None else performance({"jaw_open": o}, (o, 2 * o, 3 * o)))
+        Moment(0.1 * i, None if o is None else performance({"jawOpen": o}, (o, 2 * o, 3 * o)))
         for i, o in enumerate(openings)
     ]
     save_performance(moments, path)
@@ -94,8 +94,8 @@ def test_a_file_that_makes_no_sense_says_why(tmp_path: Path, changes: dict[str, 
 
 def test_a_newer_version_asks_for_an_update(tmp_path: Path) -> None:
     save_performance(SOME, tmp_path / "a.performance")
-    header = json.dumps({"format": "mimicam performance", "version": 2}).encode()
-    with pytest.raises(SourceError, match=r"version 2.*Update mimicam"):
+    header = json.dumps({"format": "mimicam performance", "version": 3}).encode()
+    with pytest.raises(SourceError, match=r"version 3.*Update mimicam"):
         load_performance(rewritten(tmp_path / "a.performance", header=np.frombuffer(header, np.uint8)))
 
 
@@ -167,7 +167,7 @@ class Looking:
 
 
 def test_a_live_replay_does_the_recorded_performance(tmp_path: Path, bruno: Puppet) -> None:
-    moments = [Moment(i / 40, performance({"jaw_open": 0.02 * i}, (i, 0, 0))) for i in range(10)]
+    moments = [Moment(i / 40, performance({"jawOpen": 0.046 * i}, (i, 0, 0))) for i in range(10)]
     save_performance(moments, tmp_path / "a.performance")
     replay, scene = Replay(tmp_path / "a.performance"), Looking(PortraitScene(bruno, 160, 90))
     Pipeline(replay, replay.track, scene, OutputStage([NullSink()], 40.0), Meter()).run(20)

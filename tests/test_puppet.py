@@ -178,7 +178,7 @@ def test_photograph_becomes_a_puppet(bruno: Puppet, tmp_path: Path) -> None:
 
 
 def closed_eyes(puppet: Puppet) -> NDArray[np.uint8]:
-    return PortraitScene(puppet, 800, 800).draw(performance({"blink_left": 0.3, "blink_right": 0.3}))
+    return PortraitScene(puppet, 800, 800).draw(performance({"eyeBlinkLeft": 1.1, "eyeBlinkRight": 1.1}))
 
 
 def two_faces(puppet: Puppet) -> NDArray[np.uint8]:

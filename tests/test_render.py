@@ -59,16 +59,16 @@ def test_the_head_turns_as_told(portrait: Portrait, turn: tuple[float, float, fl
 
 def test_mouth_opens_and_eyes_shut(portrait: Portrait) -> None:
     unit = portrait.face.pose.scale
-    opened = seen(portrait.draw(performance({"jaw_open": 0.25}))[0])
+    opened = seen(portrait.draw(performance({"jawOpen": 0.58}))[0])
     assert lm.lip_gap(opened[:, :2]) > 0.12 * unit
-    shut = seen(portrait.draw(performance({"blink_left": 0.27, "blink_right": 0.27}))[0])
+    shut = seen(portrait.draw(performance({"eyeBlinkLeft": 1, "eyeBlinkRight": 1}))[0])
     rest = seen(portrait.draw(Performance.neutral())[0])
     assert max(lm.lid_openings(shut)) < 0.6 * min(lm.lid_openings(rest))  # FaceMesh never sees lids quite shut
 
 
 def test_open_mouth_is_no_stretched_lip(portrait: Portrait) -> None:
     """Inside the lips there is darkness and teeth: far more contrast than lips have."""
-    picture, target = portrait.draw(performance({"jaw_open": 0.3}))
+    picture, target = portrait.draw(performance({"jawOpen": 0.69}))
     lips = target.landmarks_px[lm.LIPS_INNER, :2]
     x0, y0 = lips.min(0).astype(int) + 6
     x1, y1 = lips.max(0).astype(int) - 6
@@ -95,7 +95,7 @@ def test_gaze_moves_the_irises_and_nothing_else(portrait: Portrait) -> None:
 def test_no_iris_outside_of_shut_lids(bruno: Puppet, portrait: Portrait, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(eyes, "iris_texture", lambda *_: np.full((96, 96, 4), 255, np.uint8))
     glaring = Portrait(bruno.references[0].picture, bruno.references[0].landmarks_px)
-    shut = performance({"blink_left": 0.27, "blink_right": 0.27})
+    shut = performance({"eyeBlinkLeft": 1, "eyeBlinkRight": 1})
     assert np.array_equal(portrait.draw(shut)[0], glaring.draw(shut)[0])
     rest = Performance.neutral()
     assert not np.array_equal(portrait.draw(rest)[0], glaring.draw(rest)[0])
@@ -114,7 +114,9 @@ def test_the_canvas_has_no_seam_where_the_moving_part_ends(bruno: Puppet, turn: 
 
 
 def test_rendering_is_deterministic(portrait: Portrait) -> None:
-    wild = performance({"jaw_open": 0.2, "smile": 0.5}, (12, -6, 4), (0.1, 0, 0), 1.1)
+    wild = performance(
+        {"jawOpen": 0.46, "mouthSmileLeft": 0.29, "mouthSmileRight": 0.29}, (12, -6, 4), (0.1, 0, 0), 1.1
+    )
     assert np.array_equal(portrait.draw(wild)[0], portrait.draw(wild)[0])
 
 
@@ -124,7 +126,7 @@ def test_the_performers_picture_never_gets_through(bruno: Puppet) -> None:
     for level in (0, 255):
         scene = PortraitScene(bruno, 320, 180)
         frame = Frame(np.full((180, 320, 3), level, np.uint8), 0, 0.0)
-        tracked = Tracked(frame, None, None, performance({"smile": 1.0}, (10, 0, 0)))
+        tracked = Tracked(frame, None, None, performance({"mouthSmileLeft": 0.58, "mouthSmileRight": 0.58}, (10, 0, 0)))
         pictures = [scene(tracked).frame.bgr]
         for index in range(1, 80):
             rendered = scene(Tracked(Frame(frame.bgr, index, index / 30), None, None, None))

@@ -12,8 +12,9 @@ from pathlib import Path
 
 import numpy as np
 
+from engine.face import arkit
+from engine.face.model import face_model
 from engine.face.performance import HeadMotion, Performance
-from engine.face.reference import reference_face
 from engine.live.frame import Frame
 from engine.output.video_file import VideoFileSink
 from engine.puppet.format import load_puppet
@@ -31,37 +32,48 @@ class Key:
     yaw_deg: float = 0.0
     pitch_deg: float = 0.0
     roll_deg: float = 0.0
-    actions: dict[str, float] = field(default_factory=dict)
+    shapes: dict[str, float] = field(default_factory=dict)
 
 
-def lids(amount: float) -> dict[str, float]:
-    return {"blink_left": amount, "blink_right": amount}
+def both(name: str, amount: float) -> dict[str, float]:
+    """A shape on both sides."""
+    return {f"{name}Left": amount, f"{name}Right": amount}
+
+
+def brows(amount: float) -> dict[str, float]:
+    return {"browInnerUp": amount, **both("browOuterUp", amount)}
+
+
+def gaze_right(amount: float) -> dict[str, float]:
+    """Both eyes to the viewer's right, or left where negative."""
+    towards, away = ("eyeLookOutLeft", "eyeLookInRight"), ("eyeLookInLeft", "eyeLookOutRight")
+    return dict.fromkeys(towards if amount > 0 else away, abs(amount))
 
 
 SCRIPT = (
     Key(0.0),
     Key(0.8),
-    Key(1.0, actions=lids(0.27)),
+    Key(1.0, shapes=both("eyeBlink", 1.0)),
     Key(1.2),
-    Key(1.7, actions={"jaw_open": 0.16}),
-    Key(1.9, actions={"jaw_open": 0.05, "mouth_wide": 0.05}),
-    Key(2.15, actions={"jaw_open": 0.24}),
-    Key(2.4, actions={"jaw_open": 0.02, "mouth_wide": -0.08}),
-    Key(2.7, yaw_deg=6, actions={"jaw_open": 0.14}),
+    Key(1.7, shapes={"jawOpen": 0.37}),
+    Key(1.9, shapes={"jawOpen": 0.12, **both("mouthStretch", 0.35)}),
+    Key(2.15, shapes={"jawOpen": 0.55}),
+    Key(2.4, shapes={"jawOpen": 0.05, "mouthPucker": 0.80}),
+    Key(2.7, yaw_deg=6, shapes={"jawOpen": 0.32}),
     Key(3.0, yaw_deg=10),
-    Key(3.7, yaw_deg=20, pitch_deg=2, actions={"gaze_right": 0.04}),
-    Key(4.3, yaw_deg=20, pitch_deg=2, actions={"smile": 0.9, "gaze_right": 0.03}),
-    Key(5.1, yaw_deg=-18, actions={"smile": 1.1, "jaw_open": 0.06, "gaze_right": -0.04}),
-    Key(5.5, yaw_deg=-18, actions={"smile": 0.8, **lids(0.0)}),
-    Key(5.7, yaw_deg=-14, actions={"smile": 0.6, **lids(0.27)}),
-    Key(5.9, yaw_deg=-10, actions={"smile": 0.4}),
-    Key(6.4, pitch_deg=-8, roll_deg=-6, actions={"brows_up": 0.06}),
-    Key(7.0, pitch_deg=-8, roll_deg=-6, actions={"brows_up": 0.06, "jaw_open": 0.12}),
-    Key(7.5, pitch_deg=8, roll_deg=5, actions={"gaze_down": 0.02}),
-    Key(8.0, roll_deg=9, actions={"blink_left": 0.27}),
-    Key(8.4, roll_deg=6, actions={"smile": 0.8}),
-    Key(8.9, actions={"jaw_open": 0.30, "brows_up": 0.04}),
-    Key(9.3, actions={"jaw_open": 0.06}),
+    Key(3.7, yaw_deg=20, pitch_deg=2, shapes=gaze_right(0.57)),
+    Key(4.3, yaw_deg=20, pitch_deg=2, shapes={**both("mouthSmile", 0.52), **gaze_right(0.43)}),
+    Key(5.1, yaw_deg=-18, shapes={**both("mouthSmile", 0.64), "jawOpen": 0.14, **gaze_right(-0.57)}),
+    Key(5.5, yaw_deg=-18, shapes={**both("mouthSmile", 0.46), **both("eyeBlink", 0.0)}),
+    Key(5.7, yaw_deg=-14, shapes={**both("mouthSmile", 0.35), **both("eyeBlink", 1.0)}),
+    Key(5.9, yaw_deg=-10, shapes=both("mouthSmile", 0.23)),
+    Key(6.4, pitch_deg=-8, roll_deg=-6, shapes=brows(1.00)),
+    Key(7.0, pitch_deg=-8, roll_deg=-6, shapes={**brows(1.00), "jawOpen": 0.28}),
+    Key(7.5, pitch_deg=8, roll_deg=5, shapes=both("eyeLookDown", 0.33)),
+    Key(8.0, roll_deg=9, shapes={"eyeBlinkRight": 1.00}),
+    Key(8.4, roll_deg=6, shapes=both("mouthSmile", 0.46)),
+    Key(8.9, shapes={"jawOpen": 0.69, **brows(0.67)}),
+    Key(9.3, shapes={"jawOpen": 0.14}),
     Key(9.6),
     Key(10.0),
 )
@@ -69,8 +81,7 @@ SCRIPT = (
 
 def performance_at(time_s: float, script: Sequence[Key] = SCRIPT) -> Performance:
     """A script at a time from its first to its last key."""
-    names = sorted(reference_face().actions)
-    rows = np.array([[k.yaw_deg, k.pitch_deg, k.roll_deg, *(k.actions.get(n, 0.0) for n in names)] for k in script])
+    rows = np.array([[k.yaw_deg, k.pitch_deg, k.roll_deg, *arkit.coefficients(k.shapes)] for k in script])
     times = np.array([k.at_s for k in script])
     after = int(np.clip(np.searchsorted(times, time_s, side="right"), 1, len(times) - 1))
     share = float(np.clip((time_s - times[after - 1]) / (times[after] - times[after - 1]), 0, 1))
@@ -82,7 +93,7 @@ def performance_at(time_s: float, script: Sequence[Key] = SCRIPT) -> Performance
         np.array([row[0] / 250 + sway, abs(row[0]) / 500, 0], np.float32),
         1.0,
     )
-    return Performance(head, reference_face().offsets(dict(zip(names, row[3:].tolist(), strict=True))))
+    return Performance(head, face_model().offsets(row[3:].astype(np.float32)))
 
 
 def main() -> None:

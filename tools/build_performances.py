@@ -10,42 +10,42 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from engine.perform.recording import SUFFIX, Moment, save_performance
-from tools.build_demo_clip import RATE_HZ, Key, lids, performance_at
+from tools.build_demo_clip import RATE_HZ, Key, both, brows, gaze_right, performance_at
 
 HELLO = (
     Key(0.0),
-    Key(0.4, pitch_deg=-4, actions={"brows_up": 0.06, "smile": 0.5}),
-    Key(0.8, pitch_deg=9, actions={"smile": 0.8}),
-    Key(1.2, pitch_deg=-2, actions={"smile": 0.9, "jaw_open": 0.05}),
-    Key(1.4, actions={"smile": 0.9, **lids(0.27)}),
-    Key(1.6, actions={"smile": 0.8}),
-    Key(2.3, roll_deg=6, actions={"smile": 0.6}),
+    Key(0.4, pitch_deg=-4, shapes={**brows(1.00), **both("mouthSmile", 0.29)}),
+    Key(0.8, pitch_deg=9, shapes=both("mouthSmile", 0.46)),
+    Key(1.2, pitch_deg=-2, shapes={**both("mouthSmile", 0.52), "jawOpen": 0.12}),
+    Key(1.4, shapes={**both("mouthSmile", 0.52), **both("eyeBlink", 1.0)}),
+    Key(1.6, shapes=both("mouthSmile", 0.46)),
+    Key(2.3, roll_deg=6, shapes=both("mouthSmile", 0.35)),
     Key(3.0),
 )
 TALK = (
     Key(0.0),
-    Key(0.3, actions={"jaw_open": 0.12}),
-    Key(0.45, actions={"jaw_open": 0.03, "mouth_wide": 0.05}),
-    Key(0.65, pitch_deg=2, actions={"jaw_open": 0.20}),
-    Key(0.85, actions={"jaw_open": 0.01, "mouth_wide": -0.08}),
-    Key(1.1, yaw_deg=4, actions={"jaw_open": 0.15, "mouth_wide": 0.04}),
-    Key(1.3, yaw_deg=5, actions=lids(0.27)),
-    Key(1.5, yaw_deg=3, actions={"jaw_open": 0.08, "mouth_wide": -0.06}),
-    Key(1.75, actions={"jaw_open": 0.22, "brows_up": 0.04}),
-    Key(2.0, yaw_deg=-4, actions={"jaw_open": 0.02}),
-    Key(2.3, yaw_deg=-5, actions={"jaw_open": 0.16, "mouth_wide": 0.05}),
-    Key(2.6, actions={"smile": 0.4}),
+    Key(0.3, shapes={"jawOpen": 0.28}),
+    Key(0.45, shapes={"jawOpen": 0.07, **both("mouthStretch", 0.35)}),
+    Key(0.65, pitch_deg=2, shapes={"jawOpen": 0.46}),
+    Key(0.85, shapes={"jawOpen": 0.02, "mouthPucker": 0.80}),
+    Key(1.1, yaw_deg=4, shapes={"jawOpen": 0.35, **both("mouthStretch", 0.28)}),
+    Key(1.3, yaw_deg=5, shapes=both("eyeBlink", 1.0)),
+    Key(1.5, yaw_deg=3, shapes={"jawOpen": 0.18, "mouthPucker": 0.60}),
+    Key(1.75, shapes={"jawOpen": 0.51, **brows(0.67)}),
+    Key(2.0, yaw_deg=-4, shapes={"jawOpen": 0.05}),
+    Key(2.3, yaw_deg=-5, shapes={"jawOpen": 0.37, **both("mouthStretch", 0.35)}),
+    Key(2.6, shapes=both("mouthSmile", 0.23)),
     Key(3.0),
 )
 LOOK = (
     Key(0.0),
-    Key(0.5, yaw_deg=-14, actions={"gaze_right": -0.04}),
-    Key(0.9, yaw_deg=-16, actions={"gaze_right": -0.03}),
-    Key(1.1, yaw_deg=-8, actions=lids(0.27)),
-    Key(1.6, yaw_deg=15, actions={"gaze_right": 0.04}),
-    Key(2.1, yaw_deg=10, pitch_deg=8, actions={"gaze_down": 0.02}),
-    Key(2.4, pitch_deg=-6, actions={"brows_up": 0.06}),
-    Key(2.7, actions={"blink_left": 0.27}),
+    Key(0.5, yaw_deg=-14, shapes=gaze_right(-0.57)),
+    Key(0.9, yaw_deg=-16, shapes=gaze_right(-0.43)),
+    Key(1.1, yaw_deg=-8, shapes=both("eyeBlink", 1.0)),
+    Key(1.6, yaw_deg=15, shapes=gaze_right(0.57)),
+    Key(2.1, yaw_deg=10, pitch_deg=8, shapes=both("eyeLookDown", 0.33)),
+    Key(2.4, pitch_deg=-6, shapes=brows(1.00)),
+    Key(2.7, shapes={"eyeBlinkRight": 1.00}),
     Key(3.0),
 )
 SCRIPTS = {"hello": HELLO, "talk": TALK, "look": LOOK}

@@ -7,7 +7,6 @@ torch's fp32 answer, to which every runtime is held. Needs the extra `train`.
 from __future__ import annotations
 
 import argparse
-import hashlib
 from pathlib import Path
 
 import numpy as np
@@ -17,7 +16,7 @@ from safetensors.numpy import save
 
 from models.config import CONFIGS, INPUTS
 from models.torch_runtime import TorchNetwork
-from models.weights import SUMS, load_weights, read_sums, weights_folder
+from models.weights import load_weights, weights_folder, write_with_sum
 
 FIXTURES = Path("tests/fixtures")
 
@@ -27,12 +26,9 @@ def ship(run: Path, part: str) -> None:
     state = {k: v for k, v in state.items() if not k.endswith("num_batches_tracked")}
     # contiguous: safetensors writes a channels-last array in the order of its memory, without a word
     kept = {k: np.ascontiguousarray(v.contiguous().numpy().astype(np.float16)) for k, v in state.items()}
-    folder = weights_folder()
-    path = folder / f"{part}.safetensors"
+    path = weights_folder() / f"{part}.safetensors"
     data = save(kept)
-    path.write_bytes(data)
-    sums = (read_sums(folder) if (folder / SUMS).exists() else {}) | {path.name: hashlib.sha256(data).hexdigest()}
-    (folder / SUMS).write_text("".join(f"{digest}  {name}\n" for name, digest in sorted(sums.items())))
+    write_with_sum(path, data)
     FIXTURES.mkdir(exist_ok=True)
     crops = example_crop(CONFIGS[part].size_px)
     answer = TorchNetwork(load_weights(part), CONFIGS[part], "cpu")(crops)

@@ -2,16 +2,32 @@
 
 from __future__ import annotations
 
-import numpy as np
+from functools import cache
+from typing import Final
 
+import numpy as np
+from numpy.typing import NDArray
+
+from engine.face import arkit
 from engine.face import landmarks as lm
+from engine.face.bounded import descend
+from engine.face.model import axis_weights, face_model, ridge
 from engine.face.reference import reference_face
 
-CHEEKS = np.array([50, 280, 205, 425, 206, 426, 36, 266, 216, 436, 212, 432, 57, 287, 186, 410], np.int32)
-SMILE_SEEN_FROM = (
-    0.4  # faces at rest measure -0.4 to 0.9 smiles, median 0; smiling ones 0.1 to 2.1, median 1.1 (London set)
+SHOWN: Final = np.array(
+    [arkit.INDEX[f"{name}{side}"]
+     for name in ("mouthSmile", "mouthStretch", "mouthUpperUp", "mouthLowerDown") for side in ("Left", "Right")]
+    + [arkit.INDEX["jawOpen"]]
+)  # fmt: skip
+SMILES: Final = np.array([arkit.INDEX["mouthSmileLeft"], arkit.INDEX["mouthSmileRight"]])
+IDENTITY_RIDGE: Final = (
+    0.1  # displacement, summed over all points, that counts as much as one standard deviation of identity
 )
-SMILE_SHARE = 0.95  # of what is seen beyond that is taken off
+EXPRESSION_RIDGE: Final = 0.5  # of the model's: a photograph has less noise than a frame
+MOST_IDENTITY: Final = 3.0  # standard deviations
+SWEEPS: Final = 60
+# Of 88 adults asked to look neutral 3 in 4 measure under 0.06, of the same asked to smile 9 in 10 over 0.13.
+SMILE_FROM, SMILE_SURE = 0.1, 0.3
 
 
 def relaxed_face(shape: lm.Points) -> lm.Points:
@@ -19,24 +35,46 @@ def relaxed_face(shape: lm.Points) -> lm.Points:
     return close_lips(take_off_smile(shape))
 
 
+def own_expression(shape: lm.Points) -> arkit.Coefficients:
+    """(52,) what the mouth of a face does, told apart from how the face is made: shapes and identities together, by bounded
+    and regularised least squares."""
+    basis, gram = _system()
+    aim = basis.T @ ((shape - reference_face().mean) * axis_weights()).ravel()
+    identities = len(face_model().identities)
+    low = np.concatenate([np.full(identities, -MOST_IDENTITY), np.zeros(len(SHOWN))])
+    high = np.concatenate([np.full(identities, MOST_IDENTITY), np.ones(len(SHOWN))])
+    found = descend(gram, aim.astype(np.float64), np.zeros(len(gram)), low, high, SWEEPS)
+    result = np.zeros(arkit.COUNT, np.float32)
+    result[SHOWN] = found[identities:]
+    return result
+
+
+@cache
+def _system() -> tuple[NDArray[np.float32], NDArray[np.float64]]:
+    """(1434, k) identities and mouth shapes, z weighted, and their regularised Gram matrix."""
+    model = face_model()
+    columns = np.concatenate([model.identities, model.shapes[SHOWN]]) * axis_weights()
+    basis = np.ascontiguousarray(columns.reshape(len(columns), -1).T)
+    cost = np.concatenate([np.full(len(model.identities), IDENTITY_RIDGE**2), EXPRESSION_RIDGE**2 * ridge()[SHOWN]])
+    return basis, (basis.T @ basis).astype(np.float64) + np.diag(cost)
+
+
 def own_smile(shape: lm.Points) -> float:
-    """How much a face smiles; 1 is the mean of people asked to smile. Least squares beside the opening of the jaw."""
-    face = reference_face()
-    region = np.concatenate([lm.LIPS_OUTER, lm.LIPS_INNER, CHEEKS])
-    basis = np.stack([face.actions[name][region].ravel() for name in ("smile", "jaw_open")], axis=1)
-    amounts = np.linalg.lstsq(basis, (shape - face.mean)[region].ravel(), rcond=None)[0]
-    return float(amounts[0])
+    """How much a face smiles, 0 to 1, mean of both sides."""
+    return float(own_expression(shape)[SMILES].mean())
 
 
 def take_off_smile(shape: lm.Points) -> lm.Points:
-    """The face with the smile taken back that it clearly shows."""
-    amount = SMILE_SHARE * max(0.0, own_smile(shape) - SMILE_SEEN_FROM)
-    return (shape - np.float32(amount) * reference_face().actions["smile"]).astype(np.float32)
+    """The face with the expression of its mouth taken back, if it clearly smiles."""
+    shown = own_expression(shape)
+    sure = float(np.clip((shown[SMILES].mean() - SMILE_FROM) / (SMILE_SURE - SMILE_FROM), 0, 1))
+    share = np.float32(sure * sure * (3 - 2 * sure))
+    return (shape - face_model().offsets(share * shown)).astype(np.float32)
 
 
 def close_lips(shape: lm.Points) -> lm.Points:
-    """The face with its lips together: the jaw action taken back until they meet."""
-    jaw = reference_face().actions["jaw_open"]
+    """The face with its lips together: the jaw taken back until they meet."""
+    jaw = face_model().shapes[arkit.INDEX["jawOpen"]]
     gap_per_unit = lm.lip_gap(reference_face().mean + jaw) - lm.lip_gap(reference_face().mean)
     closed = (shape - jaw * np.float32(lm.lip_gap(shape) / gap_per_unit)).astype(np.float32)
     upper, lower = lm.LIP_PAIRS[:, 0], lm.LIP_PAIRS[:, 1]

@@ -19,6 +19,7 @@ class HeadMotion:
     angles_deg: tuple[float, float, float]  # yaw, pitch, roll, each less the neutral's
     translation: NDArray[np.float32]  # (3,), in the picture's axes, inter-ocular distances
     scale: float  # 1 at the neutral distance, larger when nearer
+    rest_deg: tuple[float, float, float] = (0.0, 0.0, 0.0)  # the neutral's own yaw, pitch and roll before the camera
 
     @staticmethod
     def still() -> HeadMotion:
@@ -41,7 +42,7 @@ class Performance:
     @property
     def plausible(self) -> bool:
         """All numbers are finite, and no point leaves its place by more than a face can."""
-        head = np.array([*self.head.angles_deg, *self.head.translation, self.head.scale])
+        head = np.array([*self.head.angles_deg, *self.head.rest_deg, *self.head.translation, self.head.scale])
         sound = bool(np.isfinite(head).all()) and self.head.scale > 0
         return sound and bool(np.abs(self.offsets).max() <= FARTHEST)  # false for what is not a number
 
@@ -49,5 +50,6 @@ class Performance:
         """This performance at `amount` of its strength; 0 is neutral, 1 itself."""
         yaw, pitch, roll = self.head.angles_deg
         angles = (amount * yaw, amount * pitch, amount * roll)
-        head = HeadMotion(angles, self.head.translation * np.float32(amount), self.head.scale**amount)
+        shift = self.head.translation * np.float32(amount)
+        head = HeadMotion(angles, shift, self.head.scale**amount, self.head.rest_deg)
         return Performance(head, self.offsets * np.float32(amount))

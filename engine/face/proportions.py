@@ -67,8 +67,8 @@ def expressiveness() -> NDArray[np.float32]:
 
 
 @cache
-def _region_weights() -> NDArray[np.float32]:
-    """(478, 5): how much each region's rule holds at each point; rows sum to 1."""
+def region_weights() -> NDArray[np.float32]:
+    """(478, 5): how much each of `REGIONS`, and last the rest of the face, holds at each point; rows sum to 1."""
     mean = reference_face().mean[:, :2]
     nearest = np.stack([np.linalg.norm(mean[:, None] - mean[None, r], axis=2).min(1) for r in REGIONS.values()], 1)
     weights = np.concatenate([np.exp(-((nearest / REACH) ** 2)), np.full((lm.COUNT, 1), 0.05)], axis=1)
@@ -78,7 +78,7 @@ def _region_weights() -> NDArray[np.float32]:
 def gains(source: lm.Points, target: lm.Points) -> NDArray[np.float32]:
     """(478, 3) factors that carry displacements of the neutral shape `source` to the neutral shape `target`."""
     ratio = np.clip(_features(target) / np.maximum(_features(source), 1e-3), *RATIO_LIMITS)
-    result = _region_weights() @ ratio
+    result = region_weights() @ ratio
     for iris, row in ((lm.IRIS_LEFT, 1), (lm.IRIS_RIGHT, 2)):
         result[iris] = ratio[row, 0]
     return result.astype(np.float32)

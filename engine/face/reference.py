@@ -1,16 +1,23 @@
-"""The shipped reference face: mean shape, triangles and a basis of actions (made by `tools/build_face_asset.py`)."""
+"""The shipped reference face: the mean adult, in whose proportions performances are told (`tools/build_face_model.py`)."""
 
 from __future__ import annotations
 
+import hashlib
+import io
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import as_file, files
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
+from engine.errors import PuppetError
 from engine.face import landmarks as lm
+from models.weights import read_sums
+
+ASSET: Final = "face.npz"
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,20 +26,26 @@ class ReferenceFace:
 
     mean: lm.Points  # (478, 3), inter-ocular distances
     triangles: NDArray[np.int32]  # (852, 3), front-facing seen from -z, holes at eyes and mouth
-    actions: Mapping[str, lm.Points]  # name -> (478, 3): displacement for one unit of the action
+    mirror: NDArray[np.int32]  # (478,), the partner of each point on the other side
 
-    def offsets(self, amounts: Mapping[str, float]) -> lm.Points:
-        """Displacement (478, 3) from neutral for a mix of actions. KeyError names an unknown one."""
-        total = np.zeros((lm.COUNT, 3), np.float32)
-        for name, amount in amounts.items():
-            total += np.float32(amount) * self.actions[name]
-        return total
+
+@cache
+def face_table() -> Mapping[str, NDArray[Any]]:
+    """The arrays of the face asset, read and checked once. PuppetError when the file isn't the one that was shipped."""
+    with as_file(files("engine") / "assets") as folder:
+        data, wanted = (folder / ASSET).read_bytes(), read_sums(folder).get(ASSET)
+        if hashlib.sha256(data).hexdigest() != wanted:
+            raise PuppetError(
+                wanted=f"the face model {folder / ASSET} as it was shipped",
+                found="another file",
+                advice="Install mimicam again, or run tools/build_face_model.py.",
+            )
+    with np.load(io.BytesIO(data), allow_pickle=False) as table:
+        return {name: table[name] for name in table.files}
 
 
 @cache
 def reference_face() -> ReferenceFace:
-    """The one reference face, read once."""
-    with as_file(files("engine") / "assets" / "face.npz") as path:
-        table = np.load(path, allow_pickle=False)
-        actions = dict(zip(table["action_names"].tolist(), table["actions"], strict=True))
-        return ReferenceFace(table["mean"], table["triangles"], actions)
+    """The one reference face."""
+    table = face_table()
+    return ReferenceFace(table["mean"], table["triangles"], table["mirror"])

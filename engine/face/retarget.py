@@ -13,6 +13,7 @@ from engine.face.performance import HeadMotion, Performance
 from engine.face.pose import Pose, euler_from_rotation, fit_head, rotation_from_euler
 from engine.face.proportions import gains
 from engine.face.reference import reference_face
+from engine.face.soft_limit import soft_limit
 
 LIMITS_DEG = (38.0, 26.0, 40.0)  # yaw, pitch, roll: beyond, one photograph has nothing left to show
 LIMIT_SHIFT = 0.55  # inter-ocular distances to each side
@@ -33,21 +34,13 @@ class Target:
     pose: Pose
 
 
-def _soft_limit(value: float, limit: float) -> float:
-    """`value` up to 70 % of `limit`, then a smooth approach to it."""
-    knee = 0.7 * limit
-    over = abs(value) - knee
-    if over <= 0:
-        return value
-    room = limit - knee
-    return float(np.sign(value)) * (knee + room * (1 - np.exp(-over / room)))
-
-
 class PuppetFace:
     """A puppet's geometry at one photograph: pose, neutral shape and what carries performances on to it."""
 
-    def __init__(self, landmarks_px: lm.Points, *, keep_expression: bool = False) -> None:
-        """`landmarks_px` (478, 3) of the photograph. `keep_expression` takes its expression as the neutral one."""
+    def __init__(self, landmarks_px: lm.Points, *, keep_expression: bool = False, absolute_pose: bool = False) -> None:
+        """`landmarks_px` (478, 3) of the photograph. `keep_expression` takes its expression as the neutral one;
+        `absolute_pose` turns the head to where the performer's is, not by what the performer's turned."""
+        self._absolute_pose = absolute_pose
         self.landmarks_px = landmarks_px.astype(np.float32)
         self.pose = fit_head(reference_face().mean, self.landmarks_px)
         self._angles_deg = euler_from_rotation(self.pose.rotation)
@@ -72,10 +65,13 @@ class PuppetFace:
         return Target(pose.apply(shape), pose)
 
     def _pose(self, head: HeadMotion) -> Pose:
-        moved = [_soft_limit(a, limit) for a, limit in zip(head.angles_deg, LIMITS_DEG, strict=True)]
+        wanted = np.array(head.angles_deg)
+        if self._absolute_pose:
+            wanted = wanted + head.rest_deg - self._angles_deg
+        moved = [soft_limit(float(a), limit) for a, limit in zip(wanted, LIMITS_DEG, strict=True)]
         yaw, pitch, roll = (at_rest + by for at_rest, by in zip(self._angles_deg, moved, strict=True))
-        shift = np.array([_soft_limit(float(v), LIMIT_SHIFT) for v in head.translation], np.float32)
-        zoom = float(np.exp(_soft_limit(float(np.log(head.scale)), float(np.log(LIMIT_ZOOM)))))
+        shift = np.array([soft_limit(float(v), LIMIT_SHIFT) for v in head.translation], np.float32)
+        zoom = float(np.exp(soft_limit(float(np.log(head.scale)), float(np.log(LIMIT_ZOOM)))))
         return Pose(
             rotation_from_euler(yaw, pitch, roll),
             self.pose.translation + self.pose.scale * shift,
@@ -87,7 +83,7 @@ def _opening_shown(opening: float) -> float:
     """Opening of the puppet's lids for a tracked one, both as shares of neutral: shut where nearly shut, never staring."""
     if opening < LID_FREE:
         return max(0.0, opening - LID_SHUT) / (LID_FREE - LID_SHUT) * LID_FREE
-    return min(opening, 1.0) + _soft_limit(max(opening - 1.0, 0.0), LID_WIDEST - 1.0)
+    return min(opening, 1.0) + soft_limit(max(opening - 1.0, 0.0), LID_WIDEST - 1.0)
 
 
 def _fit_lids(shape: lm.Points, pairs: lm.Indices, neutral_gap: NDArray[np.float32]) -> None:

@@ -8,6 +8,7 @@ An npz archive, n frames, nothing in it can be executed:
     angles_deg    (n, 3) float64: yaw, pitch, roll less the neutral's
     translation   (n, 3) float32, inter-ocular distances, the picture's axes
     scale         (n,) float64, 1 at the neutral distance
+    rest_deg      (n, 3) float64: yaw, pitch, roll of the neutral before its camera; absent, and 0, in version 1
     offsets       (n, 478, 3) float32 from neutral, canonical frame, proportions of the reference face
 
 What is stored is what the renderer was given, to the bit.
@@ -34,7 +35,7 @@ from engine.face.performance import HeadMotion, Performance
 from engine.files import write_whole
 
 FORMAT: Final = "mimicam performance"
-VERSION: Final = 1
+VERSION: Final = 2
 SUFFIX: Final = ".performance"
 MOST_FRAMES: Final = 54_000  # half an hour at 30 Hz, 310 MB in memory
 LARGEST_HEADER_BYTES: Final = 64 * 1024
@@ -44,6 +45,7 @@ SHAPES: Final[dict[str, tuple[tuple[int, ...], type[np.generic]]]] = {
     "angles_deg": ((3,), np.float64),
     "translation": ((3,), np.float32),
     "scale": ((), np.float64),
+    "rest_deg": ((3,), np.float64),
     "offsets": ((COUNT, 3), np.float32),
 }
 
@@ -65,6 +67,7 @@ def save_performance(moments: list[Moment], path: Path) -> None:
         "angles_deg": np.array([p.head.angles_deg for p in seen], np.float64).reshape(-1, 3),
         "translation": np.array([p.head.translation for p in seen], np.float32).reshape(-1, 3),
         "scale": np.array([p.head.scale for p in seen], np.float64),
+        "rest_deg": np.array([p.head.rest_deg for p in seen], np.float64).reshape(-1, 3),
         "offsets": np.array([p.offsets for p in seen], np.float32).reshape(-1, COUNT, 3),
     }
     header = {"format": FORMAT, "version": VERSION, "made_by": f"mimicam {version('mimicam')}"}
@@ -79,8 +82,9 @@ def load_performance(path: Path) -> list[Moment]:
         with zipfile.ZipFile(path) as archive:
             _refuse_large(path, archive)
         with np.load(path, allow_pickle=False) as table:
-            _check_header(path, bytes(table["header"]))
-            rows = {name: table[name] for name in SHAPES}
+            found = _check_header(path, bytes(table["header"]))
+            rows = {name: table[name] for name in SHAPES if found > 1 or name != "rest_deg"}
+            rows.setdefault("rest_deg", np.zeros((len(rows["time_s"]), 3)))
     except FileNotFoundError as error:
         raise SourceError(
             wanted=f"a performance at {path}", found="there is nothing", advice="'mimicam perform record' makes one."
@@ -103,12 +107,17 @@ def _moment(rows: Mapping[str, NDArray[Any]], i: int) -> Moment:
     if not rows["seen"][i]:
         return Moment(float(rows["time_s"][i]), None)
     yaw, pitch, roll = (float(angle) for angle in rows["angles_deg"][i])
-    head = HeadMotion((yaw, pitch, roll), rows["translation"][i], float(rows["scale"][i]))
+    rest_yaw, rest_pitch, rest_roll = (float(angle) for angle in rows["rest_deg"][i])
+    head = HeadMotion(
+        (yaw, pitch, roll), rows["translation"][i], float(rows["scale"][i]), (rest_yaw, rest_pitch, rest_roll)
+    )
     return Moment(float(rows["time_s"][i]), Performance(head, rows["offsets"][i]))
 
 
 def _refuse_large(path: Path, archive: zipfile.ZipFile) -> None:
     for name, (shape, dtype) in SHAPES.items():
+        if f"{name}.npy" not in archive.namelist() and name == "rest_deg":
+            continue
         most_bytes = MOST_FRAMES * int(np.prod(shape)) * np.dtype(dtype).itemsize + LARGEST_HEADER_BYTES
         if archive.getinfo(f"{name}.npy").file_size > most_bytes:
             _damaged(path, f"{name} is longer than {MOST_FRAMES} frames")
@@ -116,7 +125,8 @@ def _refuse_large(path: Path, archive: zipfile.ZipFile) -> None:
         _damaged(path, "its header is too long")
 
 
-def _check_header(path: Path, content: bytes) -> None:
+def _check_header(path: Path, content: bytes) -> int:
+    """The file's version."""
     header = json.loads(content)
     if not isinstance(header, dict) or header.get("format") != FORMAT:
         _damaged(path, "its header names another format")
@@ -127,6 +137,7 @@ def _check_header(path: Path, content: bytes) -> None:
             found=f"version {found}",
             advice="Update mimicam, or record it again with this one.",
         )
+    return found
 
 
 def _check_rows(path: Path, rows: Mapping[str, NDArray[Any]]) -> None:

@@ -6,13 +6,10 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-import numpy as np
-
+from engine.capture.nothing import NO_PICTURE
 from engine.live.frame import Frame
 from engine.perform.recording import Moment, load_performance
 from engine.track.tracker import Tracked
-
-NO_PICTURE = np.zeros((2, 2, 3), np.uint8)  # a performance has none
 
 
 def frames_of(moments: list[Moment]) -> Iterator[Frame]:

@@ -65,11 +65,12 @@ class Portrait:
         landmarks_px: lm.Points,
         *,
         keep_expression: bool = False,
+        absolute_pose: bool = False,
         networks: Networks | None = None,
     ) -> None:
         """`picture` (height, width, 3) BGR with its landmarks (478, 3) px. Without `networks` it is the warp alone."""
         height, width = picture.shape[:2]
-        self.face = PuppetFace(landmarks_px, keep_expression=keep_expression)
+        self.face = PuppetFace(landmarks_px, keep_expression=keep_expression, absolute_pose=absolute_pose)
         self._plain = paint_out_irises(picture, self.face.landmarks_px)
         self._mesh = HeadMesh(self.face.landmarks_px, self.face.pose, width, height)
         self._irises = Irises(picture, self.face.landmarks_px)

@@ -50,9 +50,11 @@ class PortraitScene:
         height_px: int,
         *,
         keep_expression: bool = False,
+        absolute_pose: bool = False,
         networks: Networks | None = None,
     ) -> None:
-        """`keep_expression` takes the photograph's expression as the neutral one; without `networks` it is the warp alone."""
+        """`keep_expression` takes the photograph's expression as the neutral one, `absolute_pose` turns the head to where the
+        performer's is; without `networks` it is the warp alone."""
         reference = scaled(puppet.references[0], fit_scale(puppet.references[0].picture, width_px, height_px))
         photograph = np.ascontiguousarray(reference.picture[:height_px, :width_px])
         self._canvas, left, top = surround(photograph, width_px, height_px)
@@ -60,8 +62,9 @@ class PortraitScene:
         corner = np.array([left - self._part.left, top - self._part.top, 0], np.float32)
         picture = np.ascontiguousarray(self._part.of(self._canvas))
         self._portrait = Portrait(
-            picture, reference.landmarks_px + corner, keep_expression=keep_expression, networks=networks
-        )
+            picture, reference.landmarks_px + corner, keep_expression=keep_expression, absolute_pose=absolute_pose,
+            networks=networks,
+        )  # fmt: skip
         self.runtime = "none" if networks is None else str(networks)
         self._motion = SafeMotion()
         self.quality = LADDER[0]  # may be set from another thread; the next picture is drawn so

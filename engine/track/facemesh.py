@@ -18,13 +18,14 @@ from mediapipe.python.solutions.face_mesh import FaceMesh
 from engine.face.landmarks import Points
 
 
-def _rgb(bgr: NDArray[np.uint8]) -> NDArray[np.uint8]:
+def rgb_of(bgr: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """A picture as MediaPipe takes it."""
     rgb = cv2.cvtColor(bgr, cv2.COLOR_BGR2RGB)
     rgb.flags.writeable = False  # lets MediaPipe take it without a copy
     return np.asarray(rgb, np.uint8)
 
 
-def _to_px(face: Any, width_px: int, height_px: int) -> Points | None:
+def to_px(face: Any, width_px: int, height_px: int) -> Points | None:
     """Landmarks in pixels; None where the network's answer is not a face (not a number, all in one point)."""
     points = np.array([(p.x, p.y, p.z) for p in face.landmark], np.float32)
     points = points * np.array([width_px, height_px, width_px], np.float32)
@@ -39,8 +40,8 @@ class LandmarkTracker:
 
     def __call__(self, bgr: NDArray[np.uint8]) -> Points | None:
         """Landmarks (478, 3) px, z in the scale of x, or None where no face is seen."""
-        faces = self._mesh.process(_rgb(bgr)).multi_face_landmarks
-        return _to_px(faces[0], bgr.shape[1], bgr.shape[0]) if faces else None
+        faces = self._mesh.process(rgb_of(bgr)).multi_face_landmarks
+        return to_px(faces[0], bgr.shape[1], bgr.shape[0]) if faces else None
 
     def forget(self) -> None:
         """Look anew at the next frame."""
@@ -54,8 +55,8 @@ class LandmarkTracker:
 def find_faces(bgr: NDArray[np.uint8]) -> list[Points]:
     """Landmarks of up to three faces in a still, largest first."""
     with FaceMesh(static_image_mode=True, max_num_faces=3, refine_landmarks=True) as mesh:
-        faces = mesh.process(_rgb(bgr)).multi_face_landmarks or []
-    found = [_to_px(face, bgr.shape[1], bgr.shape[0]) for face in faces]
+        faces = mesh.process(rgb_of(bgr)).multi_face_landmarks or []
+    found = [to_px(face, bgr.shape[1], bgr.shape[0]) for face in faces]
     return sorted((points for points in found if points is not None), key=lambda p: -float(np.ptp(p[:, 0])))
 
 
@@ -68,7 +69,7 @@ class FaceDetector:
     def __call__(self, bgr: NDArray[np.uint8]) -> NDArray[np.float32]:
         """(n, 3): centre x, centre y and size (mean of width and height) of each face, px."""
         height, width = bgr.shape[:2]
-        boxes = [d.location_data.relative_bounding_box for d in self._detection.process(_rgb(bgr)).detections or []]
+        boxes = [d.location_data.relative_bounding_box for d in self._detection.process(rgb_of(bgr)).detections or []]
         faces = [
             (
                 (b.xmin + b.width / 2) * width,

@@ -7,7 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from engine.face.arkit import Coefficients
 from engine.face.calibration import Calibration
+from engine.face.expression import ExpressionFit
 from engine.face.landmarks import Points
 from engine.face.performance import Performance
 from engine.face.pose import Pose, fit_head
@@ -27,6 +29,7 @@ class Tracked:
     landmarks_px: Points | None  # (478, 3), filtered; None: the performer is lost
     pose: Pose | None
     performance: Performance | None
+    coefficients: Coefficients | None = None  # (52,) of the performance, where the tracker fitted them
 
     @property
     def lost(self) -> bool:
@@ -40,7 +43,7 @@ class Tracker:
     def __init__(self, calibration: Calibration | None = None) -> None:
         self.calibration = calibration or Calibration()
         self._mesh, self._detector = LandmarkTracker(), FaceDetector()
-        self._lock, self._filter = PerformerLock(), FaceFilter()
+        self._lock, self._filter, self._expression = PerformerLock(), FaceFilter(), ExpressionFit()
         self._following = False
 
     def __call__(self, frame: Frame) -> Tracked:
@@ -48,11 +51,15 @@ class Tracker:
         raw = self.find(frame)
         if raw is None:
             self._filter.reset()
+            self._expression.reset()
             return Tracked(frame, None, None, None)
         neutral = self.calibration.update(raw, frame.captured_s)
         pose = fit_head(neutral.shape, raw)
         pose, shape = self._filter(pose, pose.invert(raw), frame.captured_s)
-        return Tracked(frame, pose.apply(shape), pose, neutral.performance(pose, shape))
+        seen = neutral.performance(pose, shape)
+        expression = self._expression(seen.offsets)
+        performance = Performance(seen.head, expression.offsets)
+        return Tracked(frame, pose.apply(shape), pose, performance, expression.coefficients)
 
     def find(self, frame: Frame) -> Points | None:
         """The performer's landmarks (478, 3) px as the network sees them, None where the performer is lost."""

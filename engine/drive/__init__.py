@@ -1,0 +1,1 @@
+"""What acts on a performance between the tracker and the renderer."""

@@ -1,0 +1,66 @@
+"""Expressions on call, from keys and hands, on top of what is performed."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Final
+
+import cv2
+import numpy as np
+
+from engine.drive.bindings import Bindings, GestureActions
+from engine.drive.triggers import Triggers
+from engine.face import arkit
+from engine.face.gesture import GestureFilter, first_gesture
+from engine.face.model import face_model
+from engine.face.performance import Performance
+from engine.track.hands import HandTracker
+from engine.track.tracker import Tracked
+
+EVERY: Final = 3  # frames: looking for hands takes as long as for a face
+SHARE: Final = 0.5  # of the picture's width and height is enough for a hand
+
+
+class Called:
+    """Adds what was called for."""
+
+    def __init__(self, triggers: Triggers) -> None:
+        self._triggers = triggers
+
+    def __call__(self, tracked: Tracked) -> Tracked:
+        """The performance with it; a lost performer stays lost."""
+        called = self._triggers.at(tracked.frame.captured_s)
+        if tracked.performance is None or not called.any():
+            return tracked
+        return with_expression(tracked, tracked.performance, called)
+
+
+def with_expression(tracked: Tracked, performance: Performance, called: arkit.Coefficients) -> Tracked:
+    """The performance with coefficients (52,) added, none going beyond 1."""
+    model = face_model()
+    shown = model.coefficients(performance.offsets) if tracked.coefficients is None else tracked.coefficients
+    wanted = np.clip(shown + called, 0, 1).astype(np.float32)
+    offsets = (performance.offsets + model.offsets(wanted - shown)).astype(np.float32)
+    return replace(tracked, performance=Performance(performance.head, offsets), coefficients=wanted)
+
+
+class HandWatch:
+    """Looks for the performer's hands in every third frame, and calls for what their gestures are bound to."""
+
+    def __init__(self, bindings: Bindings, triggers: Triggers) -> None:
+        self._hands = HandTracker(bindings.hands.most_hands)
+        self._steady, self._act = GestureFilter(), GestureActions(bindings.hands, triggers)
+        self._count = 0
+
+    def __call__(self, tracked: Tracked) -> Tracked:
+        """The same; what it calls for shows from the next frame on."""
+        self._count += 1
+        if self._count % EVERY == 1:
+            small = cv2.resize(tracked.frame.bgr, None, fx=SHARE, fy=SHARE, interpolation=cv2.INTER_AREA)
+            hands = self._hands(np.asarray(small, np.uint8))
+            self._act(self._steady(first_gesture(hand.landmarks_px for hand in hands), tracked.frame.captured_s))
+        return tracked
+
+    def close(self) -> None:
+        """Free the networks."""
+        self._hands.close()

@@ -1,0 +1,1 @@
+"""Performances from and to other programs, over UDP."""

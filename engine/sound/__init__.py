@@ -1,0 +1,1 @@
+"""Sound in, mouth out: what drives the lips when no face is seen."""

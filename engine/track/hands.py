@@ -1,0 +1,62 @@
+"""MediaPipe Hands behind a small interface: a picture in, each hand's landmarks in pixels and its side out.
+
+Zhang et al., MediaPipe Hands: On-device Real-time Hand Tracking (2020). Palms are looked for while fewer hands than wanted are
+known; a known hand is followed from picture to picture by its landmarks.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Final, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from engine.face.gesture import HandPoints
+from engine.track.facemesh import rgb_of, to_px  # before MediaPipe: it quietens its start
+
+from mediapipe.python.solutions.hands import Hands  # isort: skip
+
+LITE: Final = 0  # the smaller of MediaPipe's two sizes of networks
+
+
+class Side(StrEnum):
+    """Whose hand it is: the performer's own left or right."""
+
+    LEFT = "left"
+    RIGHT = "right"
+
+
+@dataclass(frozen=True, slots=True)
+class Hand:
+    """One hand in a picture."""
+
+    landmarks_px: HandPoints  # (21, 3)
+    side: Side
+
+
+class HandTracker:
+    """Follows one or two hands from picture to picture. Keeps state: use it from one thread."""
+
+    def __init__(self, most_hands: Literal[1, 2] = 1, mirrored: bool = False) -> None:
+        """`mirrored`: the pictures show the performer as a mirror does."""
+        self._hands = Hands(static_image_mode=False, max_num_hands=most_hands, model_complexity=LITE)
+        own, other = Side.LEFT, Side.RIGHT
+        self._sides = {"Left": own, "Right": other} if mirrored else {"Left": other, "Right": own}
+
+    def __call__(self, bgr: NDArray[np.uint8]) -> list[Hand]:
+        """The hands seen in the next picture (height_px, width_px, 3), at most as many as wanted."""
+        found = self._hands.process(rgb_of(bgr))
+        height_px, width_px = bgr.shape[:2]
+        points = [to_px(hand, width_px, height_px) for hand in found.multi_hand_landmarks or []]
+        sides = [self._sides[kind.classification[0].label] for kind in found.multi_handedness or []]
+        return [Hand(p, side) for p, side in zip(points, sides, strict=True) if p is not None]
+
+    def forget(self) -> None:
+        """Look anew at the next picture."""
+        self._hands.reset()
+
+    def close(self) -> None:
+        """Free the networks."""
+        self._hands.close()

@@ -1,0 +1,93 @@
+"""Calibrations from one run to the next."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from test_face import landmarks_px
+
+from engine.errors import ConfigError
+from engine.face import landmarks as lm
+from engine.face.calibration import Calibration, Neutral, alike
+from engine.face.model import face_model
+from engine.face.profile import Profile, load_profile, profile_path, save_profile
+from engine.face.reference import reference_face
+
+PROFILE = Profile(Neutral.of(landmarks_px(angles=(4, -3, 2))), face_model().seen)
+
+
+def test_what_is_saved_is_loaded(tmp_path: Path) -> None:
+    path = tmp_path / "deep" / "a.calibration"
+    save_profile(PROFILE, path, "me", "0")
+    found = load_profile(path)
+    assert np.array_equal(found.neutral.shape, PROFILE.neutral.shape)
+    assert np.array_equal(found.neutral.pose.rotation, PROFILE.neutral.pose.rotation)
+    assert np.array_equal(found.ranges, PROFILE.ranges)
+
+
+@given(st.integers(0, 7000), st.integers(1, 255))
+@settings(max_examples=40, deadline=None)
+def test_a_damaged_file_is_one_line_and_nothing_else(
+    tmp_path_factory: pytest.TempPathFactory, place: int, flip: int
+) -> None:
+    path = tmp_path_factory.mktemp("bad") / "a.calibration"
+    save_profile(PROFILE, path, "me", "0")
+    data = bytearray(path.read_bytes())
+    data[place % len(data)] ^= flip
+    path.write_bytes(data)
+    try:
+        load_profile(path)  # a flipped bit in a number may leave it a number
+    except ConfigError as error:
+        assert "calibrates anew" in str(error)
+
+
+@pytest.mark.parametrize("name", ["me@0", "../../etc/passwd@/dev/video0", "@", "ä b@c"])
+def test_no_name_leads_out_of_the_folder(name: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("MIMICAM_CALIBRATIONS", str(tmp_path))
+    performer, _, camera = name.partition("@")
+    path = profile_path(performer, camera)
+    assert path.resolve().parent == tmp_path.resolve()
+
+
+def test_a_remembered_face_is_calibrated_from_its_first_frame_on() -> None:
+    smiling = landmarks_px({"mouthSmileLeft": 0.5, "mouthSmileRight": 0.5, "jawOpen": 0.2})
+    relaxed = Neutral.of(landmarks_px())
+    calibration = Calibration(remembered=relaxed)
+    assert np.array_equal(calibration.update(smiling, 0.0).shape, relaxed.shape)
+    for index in range(1, 200):
+        neutral = calibration.update(smiling, index / 30)
+    assert np.array_equal(neutral.shape, relaxed.shape)
+
+
+def test_somebody_else_is_calibrated_anew() -> None:
+    stranger = reference_face().mean + 2.5 * (face_model().identities[0] - face_model().identities[1])
+    remembered = Neutral(stranger.astype(np.float32), PROFILE.neutral.pose)
+    seen = landmarks_px()
+    assert not alike(remembered.shape, Neutral.of(seen).shape)
+    calibration = Calibration(remembered=remembered)
+    neutral = calibration.update(seen, 0.0)
+    assert np.abs(neutral.shape - Neutral.of(seen).shape).max() < 1e-5
+
+
+def test_a_neutral_asked_for_wins_over_a_remembered_one() -> None:
+    smiling = landmarks_px({"mouthSmileLeft": 0.5, "mouthSmileRight": 0.5})
+    calibration = Calibration(remembered=Neutral.of(landmarks_px()))
+    calibration.update(smiling, 0.0)
+    calibration.recapture()
+    for index in range(1, 200):
+        neutral = calibration.update(smiling, index / 30)
+    wide = lm.distance(Neutral.of(smiling).shape, *lm.MOUTH_CORNERS)
+    assert lm.distance(neutral.shape, *lm.MOUTH_CORNERS) == pytest.approx(wide, abs=0.01)
+
+
+def test_a_smile_that_lasts_is_not_taken_for_the_face() -> None:
+    smiling = landmarks_px({"mouthSmileLeft": 0.7, "mouthSmileRight": 0.7})
+    calibration = Calibration()
+    for index in range(200):
+        neutral = calibration.update(smiling, index / 30)
+    width = lm.distance(reference_face().mean, *lm.MOUTH_CORNERS)
+    assert lm.distance(neutral.shape, *lm.MOUTH_CORNERS) == pytest.approx(width, abs=0.02)
