@@ -142,3 +142,16 @@ def reenactment(
     from engine.config import read_config
 
     run(data, every, read_config(None, {"runtime": runtime}).runtime, report or default_path("reenactment"), console)
+
+
+@app.command()
+def expression(
+    data: Annotated[Path, typer.Option(help="Folder with eval/, judges/ and face_model/.")],
+    sheets: Annotated[Path | None, typer.Option(help="Folder for sheets: each shape on each puppet.")] = None,
+    report: Annotated[Path | None, typer.Option(help="JSON file to write.")] = None,
+) -> None:
+    """How well the face model says what faces do: rebuilt landmarks, jitter, blinks, identity."""
+    from benchmarks.expression import run
+    from benchmarks.results import default_path
+
+    run(data, sheets, report or default_path("expression"), console)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tomllib
+from itertools import takewhile
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -110,7 +111,7 @@ def read_config(path: Path | None, given: dict[str, Any]) -> RunConfig:
         settings = {key.replace("-", "_"): value for key, value in table.items()}
         return RunConfig.model_validate(_merged(settings, given))
     except ValidationError as error:
-        raise _explained(error.errors()[0]) from error
+        raise _explained(error.errors()[0], _merged(settings, given)) from error
 
 
 def _merged(below: dict[str, Any], above: dict[str, Any]) -> dict[str, Any]:
@@ -122,18 +123,18 @@ def _merged(below: dict[str, Any], above: dict[str, Any]) -> dict[str, Any]:
     return result
 
 
-def _explained(error: Any) -> ConfigError:
+def _explained(error: Any, settings: dict[str, Any]) -> ConfigError:
     """What pydantic found, in one line."""
-    *above, name = (str(part) for part in error["loc"])
-    key = ".".join((*above, name))
+    path = list(takewhile(lambda part: isinstance(part, str), error["loc"]))
+    key = ".".join(path)
     if error["type"] == "extra_forbidden":
-        return ConfigError(
-            wanted="a setting that mimicam knows",
-            found=f"'{key}'",
-            advice=f"Known are: {', '.join(sorted(_model_at(above).model_fields))}.",
-        )
+        known = ", ".join(sorted(_model_at(path[:-1]).model_fields))
+        return ConfigError(wanted="a setting that mimicam knows", found=f"'{key}'", advice=f"Known are: {known}.")
+    found: Any = settings
+    for part in path:
+        found = found.get(part) if isinstance(found, dict) else found
     message = error["msg"].removeprefix("Value error, ")
-    return ConfigError(wanted=f"a usable value for '{key}'", found=repr(error["input"]), advice=f"{message}.")
+    return ConfigError(wanted=f"a usable value for '{key}'", found=repr(found), advice=f"{message}.")
 
 
 def _model_at(path: list[str]) -> type[BaseModel]:

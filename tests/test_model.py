@@ -65,7 +65,8 @@ def test_shapes_do_what_their_names_say() -> None:
 @pytest.mark.parametrize("amount", [0.3, 0.6, 1.0])
 def test_a_shape_is_found_again(name: str, amount: float) -> None:
     found = MODEL.coefficients(MODEL.offsets(arkit.coefficients({name: amount})))
-    assert found[arkit.INDEX[name]] == pytest.approx(amount, abs=0.15)  # regularisation shares it with shapes that look alike
+    # regularisation takes a fifth of what moves least, brows and eyes: ridge 0.01 beside 0.05 of squared displacement
+    assert found[arkit.INDEX[name]] == pytest.approx(amount, abs=0.2 * amount + 0.02)
     assert np.delete(found, arkit.INDEX[name]).max() < 0.15
 
 

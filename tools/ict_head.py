@@ -43,6 +43,7 @@ BACKGROUND_BGR = (168, 164, 160)
 BROW_THICKNESS_CM, IRIS_CM, PUPIL_CM, HAIRLINE_CM = 0.75, 0.58, 0.24, 7.6
 TO_LIGHT: Final = np.array([0.25, -0.45, -0.86], np.float32)
 GAZE_DEG: Final = {"In": 30.0, "Out": 30.0, "Up": 25.0, "Down": 25.0}  # where an eye looks at 1; the kit doesn't say
+LID_FOLLOW: Final = 0.6  # of the kit's lids, which a look down all but shuts
 # ARKit's one shape is two of the kit's
 HALVES: Final = {"browInnerUp": ("browInnerUp_L", "browInnerUp_R"), "cheekPuff": ("cheekPuff_L", "cheekPuff_R")}
 
@@ -78,6 +79,7 @@ def load_head(data: Path) -> Head:
     triangles = triangulate(np.concatenate(list(quads.values())))
     colours = _paint(vertices, quads, kit["lm68"])
     for side in ("Left", "Right"):
+        expressions[arkit.INDEX[f"eyeLookDown{side}"]] *= LID_FOLLOW
         for look, degrees in GAZE_DEG.items():
             ball = np.unique(np.concatenate([quads[f"M_Sclera{side}"], quads[f"M_Iris{side}"]]))
             expressions[arkit.INDEX[f"eyeLook{look}{side}"], ball] += _turned_eye(vertices[ball], side, look, degrees)

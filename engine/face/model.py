@@ -22,6 +22,7 @@ from engine.face.reference import face_table
 DEPTH_WEIGHT: Final = 0.5  # of z in a fit: FaceMesh guesses it
 RIDGE: Final = 0.1  # displacement, summed over all points, that counts as much as a whole unit of a shape
 SPARSITY: Final = 0.002  # what the first of any shape costs, squared inter-ocular distances
+OPEN, CLOSE = arkit.INDEX["jawOpen"], arkit.INDEX["mouthClose"]
 SWEEPS: Final = 40
 # How readily a shape explains what is seen, 1 if not named: these look like others, or nobody does them while talking.
 READINESS: Final = {
@@ -51,8 +52,11 @@ class FaceModel:
         return FaceModel(shapes, identities, seen, basis, (basis.T @ basis).astype(np.float64) + np.diag(ridge()))
 
     def offsets(self, coefficients: arkit.Coefficients) -> lm.Points:
-        """Displacement (478, 3) from neutral of an expression (52,)."""
-        return np.tensordot(coefficients.astype(np.float32), self.shapes, 1)
+        """Displacement (478, 3) from neutral of an expression (52,). As ARKit means it, mouthClose takes back what jawOpen
+        opened, and so counts no further than that."""
+        shown = coefficients.astype(np.float32)
+        shown[CLOSE] = min(shown[CLOSE], shown[OPEN])
+        return np.tensordot(shown, self.shapes, 1)
 
     def coefficients(
         self,

@@ -17,7 +17,12 @@ from engine.live.frame import Frame
 from engine.track.facemesh import FaceDetector, LandmarkTracker
 from engine.track.filter import FaceFilter
 from engine.track.lock import PerformerLock, Place
+from engine.track.one_euro import OneEuro
 
+TOLD_CUTOFF_HZ, TOLD_GAIN = (
+    1.5,
+    4.0,
+)  # of coefficients, units per second: a blink moves at 10; what is drawn doesn't wait for it
 SURROUNDINGS = 1.1  # what the tracker may see around a face that it shall pick up, in face sizes to each side
 
 
@@ -44,6 +49,7 @@ class Tracker:
         self.calibration = calibration or Calibration()
         self._mesh, self._detector = LandmarkTracker(), FaceDetector()
         self._lock, self._filter, self._expression = PerformerLock(), FaceFilter(), ExpressionFit()
+        self._steady = OneEuro(TOLD_CUTOFF_HZ, TOLD_GAIN)
         self._following = False
 
     def __call__(self, frame: Frame) -> Tracked:
@@ -52,6 +58,7 @@ class Tracker:
         if raw is None:
             self._filter.reset()
             self._expression.reset()
+            self._steady.reset()
             return Tracked(frame, None, None, None)
         neutral = self.calibration.update(raw, frame.captured_s)
         pose = fit_head(neutral.shape, raw)
@@ -59,7 +66,8 @@ class Tracker:
         seen = neutral.performance(pose, shape)
         expression = self._expression(seen.offsets)
         performance = Performance(seen.head, expression.offsets)
-        return Tracked(frame, pose.apply(shape), pose, performance, expression.coefficients)
+        told = self._steady(expression.coefficients[:, None], frame.captured_s)[:, 0]
+        return Tracked(frame, pose.apply(shape), pose, performance, told)
 
     def find(self, frame: Frame) -> Points | None:
         """The performer's landmarks (478, 3) px as the network sees them, None where the performer is lost."""
