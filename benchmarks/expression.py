@@ -156,7 +156,7 @@ def quiet_frames(clip: Followed, most: int = 20) -> list[int]:
     return [int(i) for i in found[:: max(1, len(found) // most)]]
 
 
-def identity_leak(clips: list[Followed], puppet: Puppet) -> dict[str, float]:
+def identity_leak(clips: list[Followed], puppet: Puppet) -> dict[str, Any]:
     """Grey levels by which the puppet's picture differs while performers say nothing: between performers (their mean
     pictures), and within one (his frames from his mean picture)."""
     scene = PortraitScene(puppet, 512, 512)

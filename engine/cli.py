@@ -114,7 +114,9 @@ def _switched_on(**kinds: bool | None) -> dict[str, dict[str, bool]]:
 
 @app.command()
 def render(
-    driver: Annotated[Path, typer.Option(help="Clip of the performer, or a .performance file.")],
+    driver: Annotated[
+        Path, typer.Option(help="Clip of the performer, a .performance, a CSV of Live Link Face, or speech.")
+    ],
     puppet: Annotated[str, typer.Option(help="Name of a shipped puppet, or a path.")],
     output: Annotated[Path, typer.Option(help="MP4 file to write.")],
     size: Annotated[str, typer.Option(help="Size of the output.")] = "1280x720",

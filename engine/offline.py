@@ -10,7 +10,8 @@ from engine.capture.video_file import VideoFile
 from engine.errors import ConfigError, SourceError
 from engine.face.calibration import WINDOW_S, Calibration, Candidate, Neutral, most_relaxed
 from engine.output.video_file import VideoFileSink
-from engine.perform.recording import SUFFIX, Moment, load_performance
+from engine.perform.drivers import SOUND_SUFFIXES, load_moments
+from engine.perform.recording import SUFFIX, Moment
 from engine.perform.replay import frames_of, tracked
 from engine.puppet.format import load_puppet
 from engine.render.generator import Runtime, load_networks
@@ -42,7 +43,7 @@ def render(
     runtime: Runtime = "auto",
     progress: Callable[[int, int | None], None] = lambda done, total: None,
 ) -> tuple[int, int]:
-    """Render `driver`, a clip or a performance, with a puppet.
+    """Render `driver`, a clip, a performance, a CSV of Live Link Face or speech, with a puppet.
 
     Returns how many frames there were and in how many no performer was found.
 
@@ -55,8 +56,8 @@ def render(
             wanted="an output beside the driver", found=f"{output} is the driver", advice="Name another file."
         )
     scene = PortraitScene(load_puppet(puppet), *size_px, networks=load_networks(runtime))
-    if driver.suffix == SUFFIX:
-        return _render_performance(load_performance(driver), scene, output, progress)
+    if driver.suffix.lower() in (SUFFIX, ".csv", *SOUND_SUFFIXES):
+        return _render_performance(load_moments(driver), scene, output, progress)
     video = VideoFile(driver)
     found = neutral_of_clip(driver) if neutral == "auto" else None
     tracker = Tracker(Calibration(found, window_s=0.0))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import wave
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -16,19 +17,22 @@ from hypothesis import strategies as st
 
 from engine.capture.synthetic import SyntheticCamera
 from engine.capture.video_file import VideoFile
-from engine.errors import OutputError, SourceError
+from engine.errors import ConfigError, OutputError, SourceError
 from engine.face.performance import Performance
 from engine.live.meter import Meter
 from engine.live.pipeline import Pipeline
 from engine.offline import render
 from engine.output.null import NullSink
 from engine.output.stage import OutputStage
+from engine.perform.drivers import load_moments, save_moments
 from engine.perform.record import record
 from engine.perform.recording import MOST_FRAMES, SHAPES, Moment, find_performance, load_performance, save_performance
 from engine.perform.replay import Replay
 from engine.puppet.format import Puppet
 from engine.puppet.shipped import shipped_folder
 from engine.render.scene import PortraitScene, Rendered
+from engine.sound.mfcc import RATE_HZ
+from engine.sound.source import SyntheticSound
 from engine.track.tracker import Tracked, Tracker
 
 SOME = [
@@ -142,9 +146,10 @@ def test_a_place_that_cannot_be_written(tmp_path: Path) -> None:
 
 
 def test_what_was_recorded_is_kept_when_the_camera_fails(tmp_path: Path, demo_frames: list[np.ndarray]) -> None:
-    path = tmp_path / "a.performance"
+    path, tracker = tmp_path / "a.performance", Tracker()
+    tracker.warm_up(demo_frames[0])
     with pytest.raises(SourceError, match="script's 'fail'"):
-        record(SyntheticCamera("ok*6 fail", demo_frames, 10.0), Tracker(), path, None)
+        record(SyntheticCamera("ok*6 fail", demo_frames, 10.0), tracker, path, None)
     moments = load_performance(path)
     assert 1 <= len(moments) <= 6
     assert any(moment.performance is not None for moment in moments)
@@ -220,3 +225,48 @@ def test_a_place_that_cannot_be_written_is_said_before_anything_is_recorded(tmp_
     camera = SyntheticCamera("fail", [])
     with pytest.raises(OutputError, match="folder that exists"):
         record(camera, Tracker(), tmp_path / "none" / "a.performance", None)
+
+
+def test_a_performance_goes_to_a_phones_csv_and_back(tmp_path: Path) -> None:
+    moments = [Moment(i / 60, None if i == 3 else performance({"jawOpen": 0.1 * i}, (i, -i, 0))) for i in range(8)]
+    save_moments(moments, tmp_path / "take.csv")
+    save_moments(load_moments(tmp_path / "take.csv"), tmp_path / "take.performance")
+    found = load_moments(tmp_path / "take.performance")
+    assert [m.performance is None for m in found] == [m.performance is None for m in moments]
+    for before, after in zip(moments, found, strict=True):
+        assert after.time_s == pytest.approx(before.time_s, abs=1e-3)
+        if before.performance is not None and after.performance is not None:
+            assert after.performance.head.angles_deg == pytest.approx(before.performance.head.angles_deg, abs=0.01)
+            assert np.abs(after.performance.offsets - before.performance.offsets).max() < 0.03  # what a fit leaves
+
+
+def test_speech_becomes_a_performance_whose_mouth_moves(tmp_path: Path) -> None:
+    path = tmp_path / "speech.wav"
+    source = SyntheticSound("hush*20 a*40 hush*20 a*40", began_s=0.0)
+    samples = np.concatenate([block.samples for block in iter(source.read, None)])
+    with wave.open(str(path), "wb") as file:
+        file.setnchannels(1)
+        file.setsampwidth(2)
+        file.setframerate(RATE_HZ)
+        file.writeframes((samples * 32000).astype(np.int16).tobytes())
+    moments = load_moments(path)
+    assert len(moments) == pytest.approx(len(samples) / RATE_HZ * 30, abs=2)
+    chins = [m.performance.offsets[152, 1] for m in moments if m.performance is not None]
+    assert len(chins) == len(moments)
+    assert max(chins) > 0.05
+    assert min(chins) < 0.01
+
+
+def test_another_kind_of_file_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"Give a \.performance or \.csv file"):
+        load_moments(tmp_path / "a.txt")
+    with pytest.raises(ConfigError, match=r"Name it \.csv"):
+        save_moments(SOME, tmp_path / "a.bvh")
+
+
+def test_a_file_of_version_1_is_still_read(tmp_path: Path) -> None:
+    path = tmp_path / "a.performance"
+    save_performance(SOME, path)
+    header = json.dumps({"format": "mimicam performance", "version": 1}).encode()
+    found = load_performance(rewritten(path, header=np.frombuffer(header, np.uint8), rest_deg=None))
+    assert all(same(a.performance, b.performance) for a, b in zip(found, SOME, strict=True))

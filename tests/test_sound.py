@@ -255,7 +255,7 @@ def test_a_paced_file_comes_in_its_own_time(tmp_path: Path) -> None:
 
 def test_the_mouth_of_a_file_by_its_own_time(tmp_path: Path) -> None:
     quiet = np.zeros(RATE_HZ // 2, np.float32)
-    at = mouth_of_file(write_wave(tmp_path / "a.wav", np.concatenate((quiet, vowel("a", SECOND), quiet, quiet))))
+    at = mouth_of_file(write_wave(tmp_path / "a.wav", np.concatenate((quiet, vowel("a", SECOND), quiet, quiet)))).at
     opened = at(1.0)
     assert opened is not None
     assert opened[INDEX["jawOpen"]] > 0.1
@@ -264,7 +264,7 @@ def test_the_mouth_of_a_file_by_its_own_time(tmp_path: Path) -> None:
 
 
 def test_between_two_instants_the_mouth_is_between_them(tmp_path: Path) -> None:
-    at = mouth_of_file(write_wave(tmp_path / "a.wav", np.concatenate((vowel("a", SECOND), vowel("u", SECOND)))))
+    at = mouth_of_file(write_wave(tmp_path / "a.wav", np.concatenate((vowel("a", SECOND), vowel("u", SECOND))))).at
     before, middle, after = (at(1.0 + CENTRE_S + part * HOP_S) for part in (0.0, 0.5, 1.0))
     assert before is not None
     assert middle is not None

@@ -17,22 +17,39 @@ console = Console()
 @app.command("record")
 def record(
     out: Annotated[Path, typer.Argument(help="NAME.performance to write.")],
-    camera: Annotated[str, typer.Option(help="Index, path or name; a file, folder or URL; demo.")] = "0",
+    camera: Annotated[
+        str, typer.Option(help="As of run: a camera, a file, or a program that sends a performance.")
+    ] = "0",
+    sound: Annotated[str | None, typer.Option(help="As of run.")] = None,
     seconds: Annotated[float | None, typer.Option(help="Stop after so long.")] = None,
     neutral: Annotated[str, typer.Option(help="auto, or first: the first face is the neutral one.")] = "auto",
 ) -> None:
     """Record what a performer does, without a picture of them. Ctrl-C ends it."""
-    from engine.capture.open import open_source
-    from engine.capture.webcam import WebcamFormat
-    from engine.face.calibration import WINDOW_S, Calibration
+    from engine.drive.drive import open_drive
+    from engine.drive.triggers import Triggers
     from engine.perform.record import record as record_performance
-    from engine.track.tracker import Tracker
 
-    settings = read_config(None, {"camera": camera, "neutral": neutral})
-    tracker = Tracker(Calibration(window_s=0.0 if settings.neutral == "first" else WINDOW_S))
-    moments = record_performance(open_source(camera, WebcamFormat(), settings.rate), tracker, out, seconds)
+    settings = read_config(
+        None, {"camera": camera, "neutral": neutral, "remember": False} | ({"sound": sound} if sound else {})
+    )
+    drive = open_drive(settings, Triggers([]), tell=console.print)
+    moments = record_performance(drive.performer.source, drive, out, seconds)
     lost = sum(moment.performance is None for moment in moments)
     console.print(f"{out}: {len(moments)} frames, {lost} of them without a performer" if moments else "nothing came")
+
+
+@app.command("convert")
+def convert(
+    source: Annotated[Path, typer.Argument(help="A .performance, a CSV of Live Link Face, or sound with speech.")],
+    out: Annotated[Path, typer.Argument(help="NAME.performance or NAME.csv to write.")],
+) -> None:
+    """Make a performance of a phone's recording or of speech, or a CSV of a performance."""
+    from engine.perform.drivers import load_moments, save_moments
+    from engine.perform.recording import find_performance
+
+    moments = load_moments(find_performance(str(source)))
+    save_moments(moments, out)
+    console.print(f"{out}: {len(moments)} frames")
 
 
 @app.command("replay")

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Protocol
 
 from engine.files import require_place
+from engine.live.frame import Frame
 from engine.live.meter import Meter
 from engine.live.pipeline import Pipeline, Source
 from engine.output.null import NullSink
 from engine.output.stage import OutputStage
 from engine.perform.recording import MOST_FRAMES, Moment, save_performance
-from engine.track.tracker import Tracked, Tracker
+from engine.track.tracker import Tracked
 
 
 class Notes:
@@ -31,7 +33,19 @@ class Notes:
         """Nothing is seen, nothing is kept."""
 
 
-def record(source: Source, tracker: Tracker, path: Path, seconds: float | None) -> list[Moment]:
+class Track(Protocol):
+    """Who performs: a tracker, or a whole `Drive`."""
+
+    def __call__(self, frame: Frame, /) -> Tracked:
+        """What is performed in a frame."""
+        ...
+
+    def close(self) -> None:
+        """Free what it holds."""
+        ...
+
+
+def record(source: Source, tracker: Track, path: Path, seconds: float | None) -> list[Moment]:
     """Track `source` until it ends, `seconds` have passed or Ctrl-C, and write what was seen, also when something fails.
 
     Returns what was written. MimicamError for whatever stopped it before its time.

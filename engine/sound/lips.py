@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -102,8 +101,8 @@ class Lips:
             self._source.close()
 
 
-def mouth_of_file(path: Path) -> Callable[[float], Coefficients | None]:
-    """The mouth by the file's time in seconds; None in silence. SourceError as for `SoundFile`."""
+def mouth_of_file(path: Path) -> Track:
+    """The mouth by the file's time in seconds. SourceError as for `SoundFile`."""
     file, model, ended_s = SoundFile(path), MouthModel(), 0.0
     parts = []
     for block in file:
@@ -111,4 +110,4 @@ def mouth_of_file(path: Path) -> Callable[[float], Coefficients | None]:
         ended_s = block.began_s + len(block.samples) / RATE_HZ
     parts.append(model(np.zeros(round(2 * LOOK_AHEAD_S * RATE_HZ), np.float32), ended_s))  # its look-ahead
     file.close()
-    return Track(joined(parts)).at
+    return Track(joined(parts))

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from engine.face.arkit import Coefficients
 from engine.face.calibration import Calibration
 from engine.face.expression import ExpressionFit
-from engine.face.landmarks import Points
+from engine.face.landmarks import COUNT, Points
 from engine.face.performance import Performance
 from engine.face.pose import Pose, fit_head
 from engine.live.frame import Frame
@@ -76,10 +76,11 @@ class Tracker:
         return found
 
     def warm_up(self, bgr: NDArray[np.uint8]) -> None:
-        """Run the networks once, so that the first frame doesn't wait for them; nothing is learnt from the picture."""
+        """Run networks and fits once, so that the first frame doesn't wait for them; nothing is learnt from the picture."""
         self._detector(bgr)
         self._mesh(bgr)
         self._mesh.forget()
+        self._expression(np.zeros((COUNT, 3), np.float32))  # compiles
 
     def close(self) -> None:
         """Free the networks."""
