@@ -20,6 +20,7 @@ from engine.machine import cores, processor, processor_flags
 from engine.output.virtual_camera import ADVICE
 from engine.output.window import screen_available
 from engine.render.generator import load_networks
+from engine.sound.source import Microphone, SoundSource, sound_cards
 from models.tensorrt_engine import nvidia_driver_found
 
 PACKAGES = (
@@ -153,6 +154,15 @@ def _loopback(devices: list[str], exclusive_caps: Path) -> Finding:
     return Finding(what, True, found)
 
 
+def _microphone(open_microphone: Callable[[], SoundSource]) -> Finding:
+    """Only opened, not listened to."""
+    try:
+        open_microphone().close()
+    except MimicamError as error:
+        return Finding("microphone", False, error.found, "'--sound mic' needs one; '--sound FILE' doesn't")
+    return Finding("microphone", True, sound_cards())
+
+
 def _screen() -> Finding:
     there = screen_available()
     return Finding(
@@ -197,6 +207,7 @@ def examine() -> list[Finding]:
         _networks(),
         *_cameras(),
         _virtual_camera(),
+        _microphone(Microphone),
         _screen(),
         _gpu(),
     ]

@@ -10,6 +10,8 @@ import pytest
 
 from engine import doctor
 from engine.capture.modes import ENUM_FORMAT, ENUM_SIZE, Mode, camera_modes, list_modes
+from engine.errors import SourceError
+from engine.sound.source import SoundSource, SyntheticSound
 
 Sizes = dict[tuple[int, int], list[tuple[int, int]]]  # (width, height) -> intervals as (numerator, denominator)
 
@@ -140,3 +142,13 @@ def test_processors(flags: set[str], count: int, advice: str, monkeypatch: pytes
     finding = doctor._processor()
     assert finding.good is not bool(advice)
     assert advice in finding.advice
+
+
+def test_a_microphone_that_is_missing_says_what_works_without() -> None:
+    def missing() -> SoundSource:
+        raise SourceError(wanted="the microphone default", found="no sound card", advice="Plug one in.")
+
+    found = doctor._microphone(missing)
+    assert not found.good
+    assert (found.found, "--sound FILE" in found.advice) == ("no sound card", True)
+    assert doctor._microphone(lambda: SyntheticSound("hush*3")).good
