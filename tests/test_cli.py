@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -36,6 +37,20 @@ def mimicam(*words: str, folder: Path | None = None) -> subprocess.CompletedProc
 @pytest.mark.parametrize(
     ("words", "code", "message"),
     [
+        (["run", "--camera", "livelink:99999", "--output", "null"], 2, "A port is 1 to 65535"),
+        (
+            ["run", "--camera", "demo", "--send", "skype", "--output", "null"],
+            2,
+            "a protocol that mimicam knows: 'skype'",
+        ),
+        (["run", "--strength", "mouth", "--output", "null"], 2, "REGION=FACTOR: 'mouth'"),
+        (["run", "--strength", "nose=2", "--output", "null"], 2, "a setting that mimicam knows: 'style.nose'"),
+        (
+            ["run", "--camera", "none", "--sound", "none.wav", "--output", "null"],
+            3,
+            "a sound at none.wav: no such file",
+        ),
+        (["perform", "convert", "a.txt", "b.csv"], 2, "a performance: a.txt"),
         (["run", "--camera", "/dev/video99", "--output", "null"], 3, "the camera /dev/video99"),
         (["run", "--camera", "nothing.mp4", "--output", "null"], 3, "no such file"),
         (["run", "--camera", "demo", "--puppet", "nobody"], 4, "Known are: ada, bruno, cleo"),
@@ -200,3 +215,45 @@ def test_missing_system_library_says_what_to_install(error: str, package: str) -
     assert message is not None
     assert f"sudo apt install {package}" in message
     assert missing_library(ImportError("No module named 'x'")) is None
+
+
+def test_one_mimicam_performs_and_another_puppet_follows(tmp_path: Path) -> None:
+    """Over the network: a recorded performance is told, a second process receives it as its camera."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as free:
+        free.bind(("127.0.0.1", 0))
+        address = f"livelink:127.0.0.1:{free.getsockname()[1]}"
+    report = tmp_path / "report.json"
+    follow = [
+        "run",
+        "--camera",
+        address,
+        "--output",
+        "null",
+        "--size",
+        "320x180",
+        "--runtime",
+        "none",
+        "--report",
+        str(report),
+    ]
+    process = subprocess.Popen([sys.executable, "-m", "engine.cli", *follow], stdout=subprocess.DEVNULL)
+    perform = [
+        "run",
+        "--camera",
+        "demo",
+        "--output",
+        "null",
+        "--size",
+        "320x180",
+        "--runtime",
+        "none",
+        "--seconds",
+        "6",
+    ]
+    told = mimicam(*perform, "--send", address)
+    assert told.returncode == 0, told.stderr
+    process.send_signal(signal.SIGINT)
+    assert process.wait(timeout=30) == 0
+    found = json.loads(report.read_text())
+    assert found["puppet_frames"]["live"] > 0
+    assert found["protocols"] == {"malformed": 0, "foreign": 0}

@@ -138,6 +138,14 @@ def test_silence_leaves_a_lost_performer_lost() -> None:
     assert all(act(tracked(None, t / 30)).lost for t in range(5))
 
 
+def test_without_a_camera_silence_is_rest() -> None:
+    said = arkit.coefficients({"jawOpen": 0.5})
+    heard = iter([None, said, None])
+    act = SoundMouth(lambda time_s: next(heard), alone=True)
+    shown = [act(tracked(None, t / 30)).performance for t in range(3)]
+    assert [p is not None and bool(p.offsets.any()) for p in shown] == [False, True, False]
+
+
 def test_sound_can_always_have_the_mouth_and_nothing_else() -> None:
     said = arkit.coefficients({"jawOpen": 0.5})
     act, raised = SoundMouth(lambda time_s: said, always=True), performance({"browInnerUp": 0.8}, (15, 0, 0))

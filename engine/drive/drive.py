@@ -107,7 +107,7 @@ def open_drive(
         if performer.ranges is not None:
             acts.append(partial(_learnt, performer.ranges))
         if lips is not None:
-            acts.append(SoundMouth(lips.at, always=config.sound_when == "always"))
+            acts.append(SoundMouth(lips.at, always=config.sound_when == "always", alone=config.camera == "none"))
         if config.expressions.hands.enabled and performer.tracker is not None:
             watch = HandWatch(config.expressions, triggers)
             opened.callback(watch.close)

@@ -8,7 +8,7 @@ from typing import Final
 
 import numpy as np
 
-from engine.face.arkit import Coefficients
+from engine.face.arkit import COUNT, Coefficients
 from engine.face.model import face_model
 from engine.face.performance import HeadMotion, Performance
 from engine.face.proportions import region_weights
@@ -20,9 +20,12 @@ EASE_S: Final = 0.3  # in which sound takes over from the face, and gives back
 class SoundMouth:
     """Keeps state from frame to frame: use it from one thread."""
 
-    def __init__(self, mouth_at: Callable[[float], Coefficients | None], *, always: bool = False) -> None:
+    def __init__(
+        self, mouth_at: Callable[[float], Coefficients | None], *, always: bool = False, alone: bool = False
+    ) -> None:
         """`mouth_at` gives the mouth (52,) for a time, None in silence. `always`: also while the face is seen, for a mouth
-        that is covered."""
+        that is covered. `alone`: there is no camera, and who is silent is at rest, not lost."""
+        self._alone = alone
         self._mouth_at, self._always = mouth_at, always
         self._share = 0.0
         self._last, self._mouth = Performance.neutral(), np.zeros((1, 1), np.float32)
@@ -30,6 +33,8 @@ class SoundMouth:
 
     def __call__(self, tracked: Tracked) -> Tracked:
         """The performance with the mouth that sound has a share in."""
+        if self._alone:
+            return self._spoken(tracked)
         now_s = tracked.frame.captured_s
         step_s = 0.0 if self._at_s is None else max(0.0, now_s - self._at_s)
         self._at_s = now_s
@@ -43,6 +48,11 @@ class SoundMouth:
         if self._share == 0 or (tracked.lost and heard is None):
             return tracked
         return replace(tracked, performance=self._mixed(tracked.performance), coefficients=None)
+
+    def _spoken(self, tracked: Tracked) -> Tracked:
+        heard = self._mouth_at(tracked.frame.captured_s)
+        offsets = face_model().offsets(np.zeros(COUNT, np.float32) if heard is None else heard)
+        return replace(tracked, performance=Performance(HeadMotion.still(), offsets), coefficients=heard)
 
     def _mixed(self, seen: Performance | None) -> Performance:
         """A face that is seen keeps all but its mouth; one that is not comes to rest but for the mouth."""
