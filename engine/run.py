@@ -16,7 +16,7 @@ from rich.live import Live
 from engine.config import RunConfig
 from engine.drive.drive import Drive, open_drive
 from engine.drive.triggers import Triggers
-from engine.errors import MimicamError
+from engine.errors import MimicamError, StageError
 from engine.face.calibration import WINDOW_S, Calibration
 from engine.face.performance import Performance
 from engine.live.governor import Governor
@@ -98,9 +98,10 @@ def run(config: RunConfig, console: Console, replay: Replay | None = None) -> No
     print_report(report, console)
     if config.report is not None:
         write_json(report, config.report)
+    if not isinstance(failure, StageError):  # a stage that hangs may still be using it
+        drive.close()
     if failure is not None:
         raise failure
-    drive.close()
 
 
 def _open_or_close(

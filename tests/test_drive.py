@@ -12,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from engine.capture.nothing import NO_PICTURE
+from engine.capture.webcam import Webcam
 from engine.config import RunConfig, read_config
 from engine.drive.called import Called, with_expression
 from engine.drive.drive import open_drive
@@ -23,6 +24,7 @@ from engine.errors import ConfigError, SourceError
 from engine.face import arkit
 from engine.face.model import face_model
 from engine.face.performance import HeadMotion, Performance
+from engine.face.profile import load_profile
 from engine.face.ranges import BLINKS, Ranges
 from engine.face.style import Style, mirror
 from engine.live.frame import Frame
@@ -235,3 +237,41 @@ def test_settings_of_expressions_and_style_from_a_file(tmp_path: Path) -> None:
     path.write_text("[expressions.keys]\nenabled = true\nbound = { a = { expression = { jawOpn = 1.0 } } }\n")
     with pytest.raises(ConfigError, match="jawOpen"):
         read_config(path, {})
+
+
+class FilmedWebcam(Webcam):
+    """A webcam that films the demo performer."""
+
+    def __init__(self) -> None:
+        self.reconnected = 0
+
+    def close(self) -> None:
+        """Nothing to free."""
+
+
+def test_a_webcams_calibration_is_kept_and_used_again(
+    tmp_path: Path, demo_frames: list[np.ndarray], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MIMICAM_CALIBRATIONS", str(tmp_path))
+    monkeypatch.setattr("engine.drive.drive.open_source", lambda spec, wanted, rate_hz: FilmedWebcam())
+    told: list[str] = []
+
+    def perform(config: RunConfig) -> Performance | None:
+        drive = open_drive(config, Triggers([]), tell=told.append)
+        shown = [drive(Frame(picture, i, i / 25)).performance for i, picture in enumerate(demo_frames)]
+        drive.close()
+        return shown[0]
+
+    perform(RunConfig(camera="0", performer="dora", remember=False))
+    assert not list(tmp_path.iterdir())
+    perform(RunConfig(camera="0", performer="dora"))
+    kept = tmp_path / "dora@0.calibration"
+    profile = load_profile(kept)
+    again = perform(RunConfig(camera="0", performer="dora"))
+    assert again is not None
+    assert np.abs(load_profile(kept).neutral.shape - profile.neutral.shape).max() < 1e-6  # the same person: it stays
+    assert not told
+    kept.write_bytes(b"broken")
+    perform(RunConfig(camera="0", performer="dora"))
+    assert "calibrating anew" in told[0]
+    assert load_profile(kept).ranges.min() > 0

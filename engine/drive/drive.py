@@ -190,8 +190,9 @@ def _remembered(path: Path, tell: Callable[[str], object]) -> Profile | None:
 def _keep(
     path: Path, config: RunConfig, calibration: Calibration, ranges: Ranges, tell: Callable[[str], object]
 ) -> None:
-    """Remember a calibration that was finished; a place that can't be written costs the memory, not the run."""
-    if calibration.neutral is None or not calibration.settled:
+    """Remember a calibration that was finished, and of one performer; a place that can't be written costs the memory, not
+    the run."""
+    if calibration.neutral is None or not calibration.settled or calibration.changed:
         return
     try:
         save_profile(Profile(calibration.neutral, ranges.most), path, config.performer, config.camera)

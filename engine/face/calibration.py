@@ -107,6 +107,7 @@ class Calibration:
         self._fixed = fixed is not None
         self._again = self._asked = False
         self.settled = fixed is not None
+        self.changed = False  # somebody else took over meanwhile
 
     def recapture(self) -> None:
         """Search again from the next face on, handing over smoothly. May be called from any thread."""
@@ -114,11 +115,12 @@ class Calibration:
 
     @property
     def neutral(self) -> Neutral | None:
-        """What is neutral now; None before the first face."""
-        return self._current
+        """What is neutral, or will be at the end of a hand-over; None before the first face."""
+        return self._aim
 
     def performer_changed(self) -> None:
         """Somebody else may perform now: search again, unless the neutral was given."""
+        self.changed = True
         if not self._fixed:
             self._again, self._asked = True, False
 
