@@ -2,10 +2,10 @@
 
 The landmarks are those of Zhang et al., MediaPipe Hands (2020): the wrist, then four for each finger from root to tip, thumb
 first. Only angles at the joints and ratios of lengths count, so that a hand's size, place and side do not; nor does its turn in
-the picture, save for the thumb that must point up. The limits lie between what MediaPipe saw, in a trial that no command repeats, in
-nine tenths of 54 views of a
-drawn hand: stretched fingers bend by 12 to 62 degrees in all, curled ones by 158 to 259; the tip of a thumb that stands out is
-0.5 to 1.4 palms from the nearest knuckle, that of a fist's 0.17 to 0.35; the fingers of a narrow V are 14 to 24 degrees apart.
+the picture, save for the thumb that must point up. The limits lie between what MediaPipe saw in nine tenths of 54 views of a
+drawn hand (a trial that no command repeats): stretched fingers bend by 12 to 62 degrees in all, curled ones by 158 to 259; the
+tip of a thumb that stands out is 0.5 to 1.4 palms from the nearest knuckle, that of a fist's 0.17 to 0.35; the fingers of a
+narrow V are 14 to 24 degrees apart.
 """
 
 from __future__ import annotations
