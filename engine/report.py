@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ from engine.files import write_whole
 from engine.live.governor import Governor
 from engine.live.meter import Meter
 from engine.machine import describe
-from engine.render.quality import LADDER
+from engine.render.ladder import Step
 
 COUNTS = ("captured", "tracked", "rendered", "sent", "repeated", "out_of_order", "left_out")  # left out by a recording
 STATES = ("live", "held", "easing", "still")
@@ -24,6 +25,7 @@ def run_report(
     meter: Meter,
     skipped: int,
     governor: Governor,
+    ladder: Sequence[Step],
     runtime: str,
     memory_mb: dict[str, float],
     setting: dict[str, Any],
@@ -44,7 +46,7 @@ def run_report(
         "age_ms": {key: round(value, 3) for key, value in meter.age.percentiles().items()},
         "stages": stages,
         "puppet_frames": {state: meter.counted(f"puppet_{state}") for state in STATES},
-        "governor": governor_report(governor, meter.started_s),
+        "governor": governor_report(governor, ladder, meter.started_s),
         "first_frame_s": first_s,
         "camera_reconnected": meter.counted("reconnected"),
         "memory_mb": {
@@ -60,16 +62,17 @@ def run_report(
     }
 
 
-def governor_report(governor: Governor, started_s: float) -> dict[str, Any]:
+def governor_report(governor: Governor, ladder: Sequence[Step], started_s: float) -> dict[str, Any]:
     """Its target, the quality at the end, and every step on the way; times in seconds since the start."""
     return {
         "target_age_ms": governor.target_ms,
-        "quality": LADDER[governor.level].name,
+        "ladder_ms": {step.quality.name: round(step.draw_ms, 1) for step in ladder},
+        "quality": ladder[governor.level].quality.name,
         "steps": [
             {
                 "at_s": round(step.at_s - started_s, 2),
-                "from": LADDER[step.before].name,
-                "to": LADDER[step.after].name,
+                "from": ladder[step.before].quality.name,
+                "to": ladder[step.after].quality.name,
                 "age_ms": round(step.age_ms, 1),
             }
             for step in governor.steps

@@ -29,6 +29,7 @@ from engine.perform.replay import Replay
 from engine.puppet.format import load_puppet
 from engine.puppet.shipped import find_puppet
 from engine.render.generator import load_networks
+from engine.render.ladder import Step, first_that_fits
 from engine.render.quality import LADDER
 from engine.render.scene import PortraitScene
 from engine.report import print_report, run_report, write_json
@@ -68,17 +69,19 @@ def run(config: RunConfig, console: Console, replay: Replay | None = None) -> No
     with console.status("preparing"):
         scene = prepare_scene(config, console.print)
         sinks = open_sinks(config.output, config.size, config.rate, keys)
+        ladder = scene.ladder() if config.target_age_ms else [Step(LADDER[0], 0.0)]
         drive = _open_or_close(config, triggers, replay, sinks, console)
     recaptures.append(drive.performer.recapture)
     meter = Meter()
-    governor = Governor(len(LADDER) if config.target_age_ms else 1, config.target_age_ms)
+    governor = Governor(len(ladder), config.target_age_ms, first_that_fits(ladder, config.rate))
+    scene.quality = ladder[governor.level].quality
     pipeline = Pipeline(drive.performer.source, drive, scene, OutputStage(sinks, config.rate), meter)
     memory: dict[str, float] = {}
     failure: MimicamError | None = None
     with _signals(drive.performer.recapture), Live(console=console, refresh_per_second=4, transient=True) as live:
 
         def watch() -> None:
-            scene.quality = LADDER[governor.look(meter.age, time.monotonic())]
+            scene.quality = ladder[governor.look(meter.age, time.monotonic())].quality
             live.update(status_line(meter, pipeline.skipped(), scene.quality.name, drive.counted()))
             if "settled" not in memory and time.monotonic() - meter.started_s > SETTLED_S:
                 memory["settled"] = memory_mb()
@@ -92,7 +95,7 @@ def run(config: RunConfig, console: Console, replay: Replay | None = None) -> No
     memory["end"] = memory_mb()
     meter.count("reconnected", drive.performer.source.reconnected)
     report = run_report(
-        meter, pipeline.skipped(), governor, scene.runtime, memory, _setting(config), failure,
+        meter, pipeline.skipped(), governor, ladder, scene.runtime, memory, _setting(config), failure,
         drive.counted(), drive.sound(),
     )  # fmt: skip
     print_report(report, console)

@@ -22,6 +22,7 @@ from engine.live.pipeline import Pipeline
 from engine.machine import memory_mb
 from engine.output.stage import OutputStage
 from engine.render.generator import Runtime
+from engine.render.ladder import Step, first_that_fits
 from engine.render.quality import LADDER
 from engine.report import governor_report
 from engine.run import prepare_stages
@@ -56,12 +57,13 @@ def measure(setting: Setting) -> dict[str, Any]:
     times, sink, meter = Times(), ReadingSink(setting.output_extra_ms / 1e3), Meter()
     camera = StampingCamera(setting.size, setting.rate_hz)
     track, render = timed_track(tracker, times), CarryingRender(scene, times, setting.render_extra_ms / 1e3)
-    governor = Governor(len(LADDER) if setting.target_age_ms else 1, setting.target_age_ms)
+    ladder = scene.ladder() if setting.target_age_ms else [Step(LADDER[0], 0.0)]
+    governor = Governor(len(ladder), setting.target_age_ms, first_that_fits(ladder, setting.rate_hz))
     memory: list[tuple[float, float]] = []
     begin_s, cpu_before = time.monotonic(), _cpu_s()
 
     def watch() -> None:
-        scene.quality = LADDER[governor.look(meter.age, time.monotonic())]
+        scene.quality = ladder[governor.look(meter.age, time.monotonic())].quality
         if not memory or time.monotonic() - memory[-1][0] > 1.0:
             memory.append((time.monotonic(), memory_mb()))
 
@@ -85,7 +87,7 @@ def measure(setting: Setting) -> dict[str, Any]:
         "unreadable": sink.unreadable,
         "stages": {name: series.percentiles() for name, series in sorted(meter.stages.items())},
         "runtime": scene.runtime,
-        "governor": governor_report(governor, meter.started_s),
+        "governor": governor_report(governor, ladder, meter.started_s),
         "cpu_cores": (_cpu_s() - cpu_before) / wall_s,
         "memory_mb": _memory(memory),
         "first_frame_ms": (sink.arrivals[0].arrived_s - begin_s) * 1e3 if sink.arrivals else None,

@@ -33,10 +33,11 @@ class Step:
 class Governor:
     """Chooses a level from the ages of the pictures that were sent. Use it from one thread."""
 
-    def __init__(self, levels: int, target_ms: float) -> None:
-        """`levels` >= 1; `target_ms` > 0 is the median age to hold, of no meaning where there is one level only."""
+    def __init__(self, levels: int, target_ms: float, level: int = 0) -> None:
+        """`levels` >= 1, of which `level` is the one to begin with; `target_ms` > 0 is the median age to hold, of no meaning
+        where there is one level only."""
         self.target_ms = target_ms
-        self.level = 0
+        self.level = level
         self.steps: list[Step] = []
         self._worst = levels - 1
         self._patience_s = [PATIENCE_S] * levels  # before each level is tried from the one below

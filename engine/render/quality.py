@@ -1,6 +1,7 @@
 """What the renderer may leave out when time is short, in the order in which it is given up.
 
-Each saves more than the one before and shows more; `mimicam bench stages` measures both.
+Each shows more than the one before; which of them save time is measured on each machine (`engine/render/ladder.py`), and
+`mimicam bench stages` prints both.
 """
 
 from __future__ import annotations
@@ -24,5 +25,6 @@ LADDER: Final = (
     Quality("plain edges", smooth_edges=False),
     Quality("three quarters", 0.75, smooth_edges=False),
     Quality("half", 0.5, smooth_edges=False),
+    Quality("no networks", smooth_edges=False, generator=False),
     Quality("half, no networks", 0.5, smooth_edges=False, generator=False),
 )

@@ -8,13 +8,16 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from engine.face import arkit
 from engine.face import landmarks as lm
-from engine.face.performance import Performance
+from engine.face.model import face_model
+from engine.face.performance import HeadMotion, Performance
 from engine.face.safety import PuppetState, SafeMotion
 from engine.live.frame import Frame
 from engine.puppet.format import Puppet, Reference
 from engine.render.canvas import fit_scale, surround
 from engine.render.generator import Networks
+from engine.render.ladder import Step, measured_ladder
 from engine.render.patch import Region
 from engine.render.portrait import Portrait
 from engine.render.quality import LADDER
@@ -78,6 +81,11 @@ class PortraitScene:
         canvas = self._canvas.copy()
         self._part.of(canvas)[...] = picture
         return canvas
+
+    def ladder(self) -> list[Step]:
+        """The qualities that this machine has, measured with an open mouth and nothing kept of it."""
+        talking = Performance(HeadMotion.still(), face_model().offsets(arkit.coefficients({"jawOpen": 0.3})))
+        return measured_ladder(lambda quality: self._portrait.draw(talking, quality))
 
     def __call__(self, tracked: Tracked) -> Rendered:
         """The render stage: the performer's own picture never gets through."""
