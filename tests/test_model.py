@@ -121,3 +121,12 @@ def test_what_the_model_cannot_say_is_kept_where_nothing_moves() -> None:
 def test_no_expression_moves_the_bridge_of_the_nose() -> None:
     seen = expressiveness() * MODEL.offsets(arkit.coefficients({"noseSneerLeft": 1, "browInnerUp": 1}))
     assert np.abs(ExpressionFit()(seen).offsets[[6, 168, 4]]).max() < 0.001
+
+
+def test_lids_stay_as_far_apart_as_they_were_tracked() -> None:
+    """An eye that shuts as the model's shapes can't say it."""
+    offsets = np.zeros((lm.COUNT, 3), np.float32)
+    upper, lower = lm.LID_PAIRS_LEFT[:, 0], lm.LID_PAIRS_LEFT[:, 1]
+    offsets[upper, 1] = 0.8 * (MEAN[lower, 1] - MEAN[upper, 1])
+    shown = ExpressionFit()(offsets).offsets
+    assert np.allclose(shown[upper] - shown[lower], offsets[upper] - offsets[lower], atol=1e-5)

@@ -2,7 +2,7 @@
 
 The coefficients are fitted to the offsets of `Neutral.performance`, bounded, regularised and robust, warm-started from the frame
 before (Thies et al., "Face2Face", CVPR 2016, section 4, on landmarks instead of pixels). What the model can't say, the dense
-residual, is kept in part where features move (half of it is the tracker's noise there) and in full elsewhere. Why the head's
+residual, is kept in part around the eyes and at the brows, where much of it is the tracker's noise, and in full elsewhere. Why the head's
 pose is not solved for together with them: docs/decisions/011-pose-before-expression.md.
 """
 
@@ -50,7 +50,11 @@ class ExpressionFit:
         weights = 1 / (1 + (np.linalg.norm(off, axis=1) / OUTLIER) ** 2)  # square root of Geman-McClure's
         self._last = self._model.coefficients(offsets, self._last, weights)
         said = expressiveness() * self._model.offsets(self._last)
-        return Expression(self._last, (said + _kept() * (offsets - said)).astype(np.float32))
+        shown = (said + _kept() * (offsets - said)).astype(np.float32)
+        for pairs in (lm.LID_PAIRS_LEFT, lm.LID_PAIRS_RIGHT):  # how far lids are apart is as tracked: eyes must shut
+            upper, lower = pairs[:, 0], pairs[:, 1]
+            shown[upper] = shown[lower] + offsets[upper] - offsets[lower]
+        return Expression(self._last, shown)
 
     def reset(self) -> None:
         """Start anew: the face was lost."""
