@@ -99,3 +99,14 @@ def test_one_level_is_no_choice() -> None:
     governor = Governor(1, 0.0)
     drive(governor, costs(500), 60)
     assert not governor.steps
+
+
+def test_a_start_that_was_measured_is_not_doubted_in_the_first_seconds() -> None:
+    """Neither a calm nor a rough start lets it try what was found too dear at once; later it does."""
+    for ages in (costs(110, 90, 30), costs(110, 90, 55)):
+        governor = Governor(3, TARGET_MS, level=2)
+        drive(governor, ages, 25)
+        assert governor.level == 2
+        assert not governor.steps
+        drive(governor, costs(20, 18, 15), 120, 25.0)
+        assert governor.level < 2

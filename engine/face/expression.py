@@ -2,8 +2,8 @@
 
 The coefficients are fitted to the offsets of `Neutral.performance`, bounded, regularised and robust, warm-started from the frame
 before (Thies et al., "Face2Face", CVPR 2016, section 4, on landmarks instead of pixels). What the model can't say, the dense
-residual, is kept in part around the eyes and at the brows, where much of it is the tracker's noise, and in full elsewhere. Why the
-head's pose is not solved for together with them: docs/decisions/011-pose-before-expression.md.
+residual, is kept in part around the eyes and at the brows, where much of it is the tracker's noise, and in full elsewhere.
+Why the head's pose is not solved for together with them: docs/decisions/011-pose-before-expression.md.
 """
 
 from __future__ import annotations

@@ -15,6 +15,7 @@ WINDOW = 30  # pictures of a level that are looked at before the next decision
 ROOM = 0.7  # of the target: the age must be under this to try a better level,
 CALM = 60  # for nine in ten of so many pictures
 PATIENCE_S, LONGEST_PATIENCE_S = 4.0, 240.0  # after a step, before a better level is tried
+TOO_DEAR = 8  # times as long is waited before a level better than that of the start is tried
 RELAPSE_S = 60.0  # a better level that is left again within this was a mistake
 HELPED = 0.85  # of the best level's age: what the worst must at least bring it to, or it is not worth its look
 IN_FLIGHT = 3  # pictures drawn before a step that are sent after it
@@ -40,14 +41,18 @@ class Governor:
         self.level = level
         self.steps: list[Step] = []
         self._worst = levels - 1
-        self._patience_s = [PATIENCE_S] * levels  # before each level is tried from the one below
+        # before each level is tried from the one below; those that the start left out were found too dear
+        self._patience_s = [TOO_DEAR * PATIENCE_S] * level + [PATIENCE_S] * (levels - level)
         self._seen, self._since_s = 0, float("-inf")  # pictures sent, and time, at the last step
         self._doubted_ms: float | None = None  # age at the worst level, while the best is tried against it
         self._doubt_at_s, self._doubt_s = float("-inf"), 4 * PATIENCE_S  # when to doubt again, and the wait after that
+        self._sure = level > 0  # a start below the best was measured: no doubt yet that quality matters
         self._futile_until_s = float("-inf")
 
     def look(self, ages_ms: Series, now_s: float) -> int:
         """The level to use now."""
+        if self._since_s == float("-inf"):
+            self._since_s = now_s
         fresh = ages_ms.added - self._seen - IN_FLIGHT
         if self._worst and fresh >= WINDOW:
             self._decide(ages_ms, fresh, now_s)
@@ -73,13 +78,16 @@ class Governor:
         elif self._doubted_ms is not None:
             self._judge(self._doubted_ms, age_ms, sent, now_s)
         elif now_s >= self._futile_until_s:
-            relapsed = now_s - self._since_s < RELAPSE_S and self.steps[-1].after < self.steps[-1].before
+            rose = bool(self.steps) and self.steps[-1].after < self.steps[-1].before
+            relapsed = rose and now_s - self._since_s < RELAPSE_S
             patience_s = 2 * self._patience_s[self.level] if relapsed else PATIENCE_S
             self._patience_s[self.level] = min(patience_s, LONGEST_PATIENCE_S)
             self._go(self.level + 1, age_ms, sent, now_s)
 
     def _doubt(self, age_ms: float, sent: int, now_s: float) -> None:
         """The worst level is too old as well: try the best for a window, to see whether quality has to do with it."""
+        if self._sure:
+            self._sure, self._doubt_at_s = False, now_s + TOO_DEAR * PATIENCE_S
         if now_s < self._doubt_at_s:
             return
         self._doubt_at_s = now_s + self._doubt_s
