@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -119,20 +120,42 @@ def test_expressions_never_go_beyond_one(amounts: list[float]) -> None:
     assert shown.coefficients.min() >= 0
 
 
+def largest_step_deg(shown: list[Performance | None]) -> float:
+    yaws = [p.head.angles_deg[0] for p in shown if p is not None]
+    return max(abs(b - a) for a, b in pairwise(yaws))
+
+
 def test_sound_takes_the_mouth_of_a_lost_face_and_gives_it_back() -> None:
     said = arkit.coefficients({"jawOpen": 0.5})
     act, turned = SoundMouth(lambda time_s: said), performance({"browInnerUp": 0.8}, (15, 0, 0))
     assert act(tracked(turned, 0.0)).performance is turned
-    lost = [act(tracked(None, t / 30)).performance for t in range(1, 20)]
+    lost = [act(tracked(None, t / 30)).performance for t in range(1, 31)]
     assert all(p is not None for p in lost)
     jaws = [float(p.offsets[152, 1]) for p in lost if p is not None]
     assert jaws == sorted(jaws)
     assert jaws[-1] == pytest.approx(float(face_model().offsets(said)[152, 1]), rel=0.01)
     assert lost[-1] is not None
     assert lost[-1].head.angles_deg == (0, 0, 0)
-    back = [act(tracked(turned, 0.7 + t / 30)).performance for t in range(20)]
+    back = [act(tracked(turned, 1 + t / 30)).performance for t in range(1, 20)]
     assert back[-1] is turned
-    assert EASE_S < 20 / 30
+    assert largest_step_deg([turned, *lost, *back]) < 15 * 1.5 / 30 / EASE_S + 0.1  # smoothstep's steepest
+
+
+def test_one_lost_frame_does_not_move_the_head_of_a_covered_mouth() -> None:
+    said = arkit.coefficients({"jawOpen": 0.5})
+    act, turned = SoundMouth(lambda time_s: said, always=True), performance({}, (20, 0, 0))
+    shown = [act(tracked(None if t == 20 else turned, t / 30)).performance for t in range(40)]
+    assert largest_step_deg(shown) < 0.5
+
+
+def test_who_left_long_ago_does_not_turn_the_head_when_speech_begins_again() -> None:
+    said = arkit.coefficients({"jawOpen": 0.5})
+    act, turned = SoundMouth(lambda time_s: said if time_s > 4 else None), performance({}, (20, 0, 0))
+    act(tracked(turned, 0.0))
+    for t in range(1, 120):
+        assert act(tracked(None, t / 30)).lost
+    shown = [act(tracked(None, 4.01 + t / 30)).performance for t in range(20)]
+    assert max(abs(p.head.angles_deg[0]) for p in shown if p is not None) < 0.01
 
 
 def test_silence_leaves_a_lost_performer_lost() -> None:
@@ -153,7 +176,7 @@ def test_sound_can_always_have_the_mouth_and_nothing_else() -> None:
     act, raised = SoundMouth(lambda time_s: said, always=True), performance({"browInnerUp": 0.8}, (15, 0, 0))
     shown = [act(tracked(raised, t / 30)).performance for t in range(20)][-1]
     assert shown is not None
-    assert shown.head is raised.head
+    assert shown.head.angles_deg == raised.head.angles_deg
     assert float(shown.offsets[14, 1]) > 0.8 * float(face_model().offsets(said)[14, 1])
     assert np.allclose(shown.offsets[105], raised.offsets[105], atol=0.01)
 
@@ -199,12 +222,36 @@ def test_blinks_that_look_half_shut_become_whole_ones() -> None:
     assert ranges.share(arkit.coefficients({"eyeBlinkLeft": 0.5, "eyeBlinkRight": 0.5}))[BLINKS].min() > 0.95
 
 
+def test_lids_that_are_lowered_are_no_blinks() -> None:
+    ranges, random = Ranges(), np.random.default_rng(0)
+    before = ranges.most[BLINKS].copy()
+    for amount in 0.30 + 0.01 * random.normal(size=150):
+        ranges.learn(arkit.coefficients({"eyeBlinkLeft": float(amount), "eyeBlinkRight": float(amount)}))
+    ranges.learn(arkit.coefficients({}))
+    assert np.array_equal(ranges.most[BLINKS], before)
+
+
+def test_what_is_sent_cannot_be_its_own_performer() -> None:
+    for camera in ("livelink", "livelink:0.0.0.0"):
+        with pytest.raises(ConfigError, match="listens there"):
+            open_drive(RunConfig(camera=camera, send=("livelink",)), Triggers([]))
+
+
+def test_a_called_closed_mouth_takes_back_an_open_jaw() -> None:
+    opened = performance({"jawOpen": 0.5})
+    before = Tracked(Frame(NO_PICTURE, 0, 0.0), None, None, opened, arkit.coefficients({"jawOpen": 0.5}))
+    shut = with_expression(before, opened, arkit.coefficients({"mouthClose": 0.5})).performance
+    assert shut is not None
+    wanted = face_model().offsets(arkit.coefficients({"jawOpen": 0.5, "mouthClose": 0.5}))
+    assert np.allclose(shut.offsets, wanted, atol=1e-5)
+
+
 def test_what_is_told_is_what_is_performed() -> None:
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as receiver:
         receiver.bind(("127.0.0.1", 0))
         receiver.settimeout(5)
         spoken = PROTOCOLS["livelink"]
-        telling = Telling([Broadcast(Endpoint(spoken, "127.0.0.1", receiver.getsockname()[1]))], None)
+        telling = Telling([Broadcast(Endpoint(spoken, "127.0.0.1", receiver.getsockname()[1]))])
         shown = tracked(performance(SMILE, (12, -3, 2)))
         assert telling(shown) is shown
         heard = spoken.decoder().decode(receiver.recv(65535))
@@ -215,13 +262,18 @@ def test_what_is_told_is_what_is_performed() -> None:
     assert smile == pytest.approx(0.6, abs=0.08)  # the fit is regularised
 
 
-def test_no_camera_and_sound_from_a_file_drive_the_mouth(tmp_path: Path) -> None:
+def test_without_camera_and_sound_keys_have_a_face_to_move(tmp_path: Path) -> None:
     with pytest.raises(SourceError):
         open_drive(RunConfig(camera="none", sound=str(tmp_path / "none.wav")), Triggers([]))
-    drive = open_drive(RunConfig(camera="none", rate=240), Triggers([]))
-    frame = drive.performer.source.read()
-    assert frame is not None
-    assert drive(frame).lost
+    triggers = Triggers([Trigger("smile", PRESETS["smile"], 0.0, 0.0)])
+    drive = open_drive(RunConfig(camera="none", rate=240), triggers)
+    for wanted in (False, True):
+        frame = drive.performer.source.read()
+        assert frame is not None
+        shown = drive(frame).performance
+        assert shown is not None
+        assert shown.offsets.any() == wanted
+        triggers.press("smile")
     drive.close()
 
 

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from test_face import landmarks_px
 
-from engine.errors import ConfigError
+from engine.errors import ConfigError, OutputError
 from engine.face import landmarks as lm
 from engine.face.calibration import Calibration, Neutral, alike
 from engine.face.model import face_model
@@ -91,3 +91,33 @@ def test_a_smile_that_lasts_is_not_taken_for_the_face() -> None:
         neutral = calibration.update(smiling, index / 30)
     width = lm.distance(reference_face().mean, *lm.MOUTH_CORNERS)
     assert lm.distance(neutral.shape, *lm.MOUTH_CORNERS) == pytest.approx(width, abs=0.02)
+
+
+def test_a_folder_that_cannot_be_made_is_one_line(tmp_path: Path) -> None:
+    (tmp_path / "file").write_bytes(b"")
+    with pytest.raises(OutputError, match="MIMICAM_CALIBRATIONS"):
+        save_profile(PROFILE, tmp_path / "file" / "deep" / "a.calibration", "me", "0")
+
+
+def test_a_remembered_open_mouth_gives_way_to_a_closed_one() -> None:
+    calibration = Calibration(remembered=Neutral.of(landmarks_px({"jawOpen": 0.4})))
+    for index in range(200):
+        neutral = calibration.update(landmarks_px(), index / 30)
+    assert lm.lip_gap(neutral.shape) < 0.02
+    assert calibration.strangers == 0
+
+
+def test_who_comes_back_is_no_stranger_and_who_takes_over_is() -> None:
+    other = reference_face().mean + 5 * (face_model().identities[0] - face_model().identities[1])
+    stranger_px = PROFILE.neutral.pose.apply(other.astype(np.float32))
+    calibration = Calibration()
+    for index in range(100):
+        calibration.update(landmarks_px(), index / 30)
+    calibration.performer_changed()
+    for index in range(100, 200):
+        calibration.update(landmarks_px(), index / 30)
+    assert (calibration.strangers, calibration.changed) == (0, False)
+    calibration.performer_changed()
+    for index in range(200, 300):
+        calibration.update(stranger_px, index / 30)
+    assert (calibration.strangers, calibration.changed) == (1, True)

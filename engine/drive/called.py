@@ -40,7 +40,7 @@ def with_expression(tracked: Tracked, performance: Performance, called: arkit.Co
     model = face_model()
     shown = model.coefficients(performance.offsets) if tracked.coefficients is None else tracked.coefficients
     wanted = np.clip(shown + called, 0, 1).astype(np.float32)
-    offsets = (performance.offsets + model.offsets(wanted - shown)).astype(np.float32)
+    offsets = (performance.offsets + model.offsets(wanted) - model.offsets(shown)).astype(np.float32)
     return replace(tracked, performance=Performance(performance.head, offsets), coefficients=wanted)
 
 

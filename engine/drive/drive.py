@@ -20,8 +20,9 @@ from engine.drive.samples import SampleTracker
 from engine.drive.sound_mouth import SoundMouth
 from engine.drive.telling import Telling
 from engine.drive.triggers import Triggers
-from engine.errors import MimicamError
+from engine.errors import ConfigError, MimicamError
 from engine.face.calibration import WINDOW_S, Calibration
+from engine.face.performance import Performance
 from engine.face.profile import Profile, load_profile, profile_path, save_profile
 from engine.face.ranges import Ranges
 from engine.face.style import Style
@@ -94,6 +95,7 @@ def open_drive(
     tell: Callable[[str], object] = lambda text: None,
 ) -> Drive:
     """Open everything that performs, or nothing: MimicamError for what can't be opened. `tell` gets what is worth a line."""
+    _refuse_echo(config)
     with ExitStack() as opened:
         lips = _open_lips(config.sound)
         if lips is not None:
@@ -104,8 +106,8 @@ def open_drive(
             opened.callback(broadcasts[-1].close)
         performer = _open_performer(config, replay, opened, tell)
         acts: list[Act] = []
-        if performer.ranges is not None:
-            acts.append(partial(_learnt, performer.ranges))
+        if performer.ranges is not None and performer.tracker is not None:
+            acts.append(Ranging(performer.ranges, performer.tracker.calibration))
         if lips is not None:
             acts.append(SoundMouth(lips.at, always=config.sound_when == "always", alone=config.camera == "none"))
         if config.expressions.hands.enabled and performer.tracker is not None:
@@ -114,17 +116,43 @@ def open_drive(
             acts.append(watch)
         acts.append(Called(triggers))
         if broadcasts:
-            acts.append(Telling(broadcasts, performer.ranges))
+            acts.append(Telling(broadcasts))
         style = replace(config.style.style(), mirrored=config.mirror)
         if not style.plain:
             acts.append(partial(_styled, style))
         return Drive(performer, acts, lips, broadcasts, opened.pop_all())
 
 
-def _learnt(ranges: Ranges, tracked: Tracked) -> Tracked:
-    if tracked.coefficients is not None:
-        ranges.learn(tracked.coefficients)
-    return tracked
+def _refuse_echo(config: RunConfig) -> None:
+    """ConfigError where what is sent would come back in as the performer, and lock the true one out."""
+    if not is_protocol(config.camera):
+        return
+    heard = parse_endpoint(config.camera)
+    for spec in config.send:
+        sent = parse_endpoint(spec)
+        if sent.port == heard.port and heard.host in (sent.host, "0.0.0.0", "::"):
+            raise ConfigError(
+                wanted=f"to send {spec} to another program than this one",
+                found=f"--camera {config.camera} listens there",
+                advice="Give --send or --camera another port.",
+            )
+
+
+class Ranging:
+    """Learns how far the performer's expressions go, and brings the coefficients to shares of that."""
+
+    def __init__(self, ranges: Ranges, calibration: Calibration) -> None:
+        self._ranges, self._calibration, self._strangers = ranges, calibration, 0
+
+    def __call__(self, tracked: Tracked) -> Tracked:
+        """The same performance, its coefficients from 0 to 1."""
+        if self._calibration.strangers != self._strangers:
+            self._strangers = self._calibration.strangers
+            self._ranges.forget()
+        if tracked.coefficients is None:
+            return tracked
+        self._ranges.learn(tracked.coefficients)
+        return replace(tracked, coefficients=self._ranges.share(tracked.coefficients))
 
 
 def _styled(style: Style, tracked: Tracked) -> Tracked:
@@ -145,7 +173,7 @@ def _open_performer(
     if replay is not None:
         return Performer(replay, replay.track)
     if config.camera == "none":
-        return Performer(NoCamera(config.rate), lambda frame: Tracked(frame, None, None, None))
+        return Performer(NoCamera(config.rate), lambda frame: Tracked(frame, None, None, Performance.neutral()))
     if is_protocol(config.camera):
         samples = SampleTracker()
         source = ProtocolSource(parse_endpoint(config.camera))
@@ -162,7 +190,8 @@ def _open_performer(
 
 def _before_camera(config: RunConfig, camera: Source, opened: ExitStack, tell: Callable[[str], object]) -> Performer:
     """A face before a camera; a webcam's calibration is remembered from run to run."""
-    path = profile_path(config.performer, config.camera) if isinstance(camera, Webcam) and config.remember else None
+    wanted = isinstance(camera, Webcam) and config.remember and config.neutral == "auto"
+    path = profile_path(config.performer, config.camera) if wanted else None
     profile = _remembered(path, tell) if path is not None else None
     calibration = Calibration(
         window_s=0.0 if config.neutral == "first" else WINDOW_S,

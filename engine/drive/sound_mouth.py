@@ -12,9 +12,12 @@ from engine.face.arkit import COUNT, Coefficients
 from engine.face.model import face_model
 from engine.face.performance import HeadMotion, Performance
 from engine.face.proportions import region_weights
+from engine.face.safety import EASE_S as SILENT_REST_S
+from engine.face.safety import HOLD_S
 from engine.track.tracker import Tracked
 
-EASE_S: Final = 0.3  # in which sound takes over from the face, and gives back
+EASE_S: Final = 0.3  # in which sound takes over the mouth, and a face that is back takes over all of it
+REST_S: Final = 0.6  # in which the head of a lost face that speaks comes to rest
 
 
 class SoundMouth:
@@ -27,9 +30,11 @@ class SoundMouth:
         that is covered. `alone`: there is no camera, and who is silent is at rest, not lost."""
         self._alone = alone
         self._mouth_at, self._always = mouth_at, always
-        self._share = 0.0
+        self._voice, self._body = 0.0, 1.0  # how much of the mouth is sound's; how much of the rest is still the face's
+        self._spoke = False  # the last frame had sound's part in it
         self._last, self._mouth = Performance.neutral(), np.zeros((1, 1), np.float32)
         self._at_s: float | None = None
+        self._lost_s = 0.0
 
     def __call__(self, tracked: Tracked) -> Tracked:
         """The performance with the mouth that sound has a share in."""
@@ -40,27 +45,33 @@ class SoundMouth:
         self._at_s = now_s
         heard = self._mouth_at(now_s)
         wanted = heard is not None and (self._always or tracked.lost)
-        self._share = min(1.0, max(0.0, self._share + (step_s if wanted else -step_s) / EASE_S))
+        self._voice = min(1.0, max(0.0, self._voice + (step_s if wanted else -step_s) / EASE_S))
         if heard is not None:
             self._mouth = face_model().offsets(heard)
-        if tracked.performance is not None:
-            self._last = tracked.performance
-        if self._share == 0 or (tracked.lost and heard is None):
-            return tracked
-        return replace(tracked, performance=self._mixed(tracked.performance), coefficients=None)
+        self._follow(tracked.performance, heard is not None, step_s)
+        silent_loss = tracked.lost and heard is None
+        self._spoke = not silent_loss and (self._voice > 0 or self._body < 1)
+        return replace(tracked, performance=self._mixed(), coefficients=None) if self._spoke else tracked
+
+    def _follow(self, seen: Performance | None, speaking: bool, step_s: float) -> None:
+        """Head and upper face: as seen; eased to rest while a lost face speaks, or as `SafeMotion` does in silence."""
+        if seen is not None:
+            self._last, self._lost_s = seen, 0.0
+            self._body = min(1.0, self._body + step_s / EASE_S) if self._spoke else 1.0
+            return
+        self._lost_s += step_s
+        if speaking:
+            self._body = max(0.0, self._body - step_s / REST_S)
+        elif self._lost_s > HOLD_S:
+            self._body = max(0.0, self._body - step_s / SILENT_REST_S)
 
     def _spoken(self, tracked: Tracked) -> Tracked:
         heard = self._mouth_at(tracked.frame.captured_s)
         offsets = face_model().offsets(np.zeros(COUNT, np.float32) if heard is None else heard)
         return replace(tracked, performance=Performance(HeadMotion.still(), offsets), coefficients=heard)
 
-    def _mixed(self, seen: Performance | None) -> Performance:
-        """A face that is seen keeps all but its mouth; one that is not comes to rest but for the mouth."""
-        share = np.float32(self._share)
-        if seen is not None:
-            at_mouth = share * region_weights()[:, :1]
-            offsets = seen.offsets + at_mouth * (self._mouth - seen.offsets)
-            return Performance(seen.head, offsets.astype(np.float32))
-        resting = self._last.eased(1 - self._share)
-        head = resting.head if self._share < 1 else HeadMotion.still()
-        return Performance(head, (resting.offsets + share * self._mouth).astype(np.float32))
+    def _mixed(self) -> Performance:
+        """The face as far as it is seen, its mouth given over to sound."""
+        shown = self._last.eased(self._body * self._body * (3 - 2 * self._body))
+        given = np.float32(self._voice) * (self._mouth - region_weights()[:, :1] * shown.offsets)
+        return Performance(shown.head, (shown.offsets + given).astype(np.float32))

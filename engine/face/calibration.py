@@ -18,6 +18,7 @@ WINDOW_S = 2.0
 RELAXED_SHARE = 0.2  # of the window's frames make the neutral
 ARRIVAL = 8  # time constants after which the hand-over is over
 BUILD = np.concatenate([lm.RIGID, lm.EYE_LEFT, lm.EYE_RIGHT, lm.BROW_LEFT, lm.BROW_RIGHT])
+MORE_RELAXED = 0.02  # inter-ocular distances: lips that lie closer by that are a better neutral than a remembered one
 SAME_PERSON = 0.018  # inter-ocular distances; 99 in 100 photographs of one adult lie nearer, 7 in 10 of another further
 HAND_OVER_S = 0.4  # time constant with which a better neutral takes over
 
@@ -107,11 +108,14 @@ class Calibration:
         self._fixed = fixed is not None
         self._again = self._asked = False
         self.settled = fixed is not None
-        self.changed = False  # somebody else took over meanwhile
+        self._before: Neutral | None = None  # of who performed until somebody, maybe the same, took over
+        self.strangers = 0  # how often a search found another than who was known
+        self.changed = False  # somebody else took over since the start or the last recapture
 
     def recapture(self) -> None:
         """Search again from the next face on, handing over smoothly. May be called from any thread."""
         self._again = self._asked = True
+        self.changed = False
 
     @property
     def neutral(self) -> Neutral | None:
@@ -120,15 +124,24 @@ class Calibration:
 
     def performer_changed(self) -> None:
         """Somebody else may perform now: search again, unless the neutral was given."""
-        self.changed = True
         if not self._fixed:
-            self._again, self._asked = True, False
+            self._before, self._again, self._asked = self._aim, True, False
 
     def _recognised(self, found: Neutral) -> Neutral:
         """What is found, with the remembered shape where that may be the same person's."""
         if self._remembered is None or not alike(self._remembered.shape, found.shape):
             return found
+        if lm.lip_gap(self._remembered.shape) > lm.lip_gap(found.shape) + MORE_RELAXED:
+            return found
         return Neutral(self._remembered.shape, found.pose)
+
+    def _compare(self, found: Neutral) -> None:
+        """A search is over: is it who was known?"""
+        known = self._before or self._remembered
+        if known is not None and not self._asked and not alike(known.shape, found.shape):
+            self.strangers += 1
+            self.changed = self._before is not None
+        self._before = None
 
     def update(self, landmarks_px: lm.Points, now_s: float) -> Neutral:
         """Learn from a face seen at `now_s`; returns the neutral to use for it."""
@@ -142,6 +155,8 @@ class Calibration:
             self._aim = found if self._asked else self._recognised(found.without_smile())
             self.settled = now_s - self._started_s >= self._window_s
             self._settled_s = now_s
+            if self.settled:
+                self._compare(found)
         if self._current is None or self._aim is None:
             self._current = self._aim = self._recognised(Neutral.of(landmarks_px))
         elif self._current is not self._aim:

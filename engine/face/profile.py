@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save
 
-from engine.errors import ConfigError
+from engine.errors import ConfigError, OutputError
 from engine.face import arkit
 from engine.face import landmarks as lm
 from engine.face.calibration import Neutral
@@ -62,7 +62,14 @@ def save_profile(profile: Profile, path: Path, performer: str, camera: str) -> N
     }  # fmt: skip
     arrays = {name: np.ascontiguousarray(values, np.float32) for name, values in table.items()}
     header = {"format": FORMAT, "version": str(VERSION), "performer": performer, "camera": camera}
-    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    except OSError as error:
+        raise OutputError(
+            wanted=f"a folder for calibrations, {path.parent}",
+            found=error.strerror or str(error),
+            advice="Set MIMICAM_CALIBRATIONS to one that can be written, or say --forget.",
+        ) from error
     write_whole(path, save(arrays, header), "the calibration")
 
 

@@ -15,8 +15,11 @@ from engine.face.model import face_model
 
 GROWTH: Final = 0.25  # of what a frame goes beyond the range is learnt; one wild frame doesn't stretch it
 BLINKS: Final = np.array([arkit.INDEX["eyeBlinkLeft"], arkit.INDEX["eyeBlinkRight"]])
-BLINK_FROM: Final = 0.2  # a peak under that is a lid that flutters
+LIDS_UP: Final = 0.15  # under that the eye is open
+BLINK_LEAST: Final = 0.2  # a peak under that is a lid that flutters
+BLINK_FRAMES: Final = 12  # a lid that is down for longer is lowered, not blinking
 BLINK_SHARE: Final = 0.15  # of the way to each blink's peak that its range goes: everybody shuts the eyes all the way
+LEAST_BLINK_RANGE: Final = 0.4
 
 
 class Ranges:
@@ -25,7 +28,11 @@ class Ranges:
     def __init__(self, most: arkit.Coefficients | None = None) -> None:
         """`most` (52,) is what was learnt before; by default what FaceMesh sees of each shape."""
         self.most = (face_model().seen if most is None else most).astype(np.float32).copy()
-        self._before = self._last = np.zeros(arkit.COUNT, np.float32)
+        self._peaks, self._down = np.zeros(len(BLINKS)), np.zeros(len(BLINKS), int)  # since each lid came down
+
+    def forget(self) -> None:
+        """Somebody else performs."""
+        self.most = face_model().seen.astype(np.float32).copy()
 
     def share(self, coefficients: arkit.Coefficients) -> arkit.Coefficients:
         """Tracked coefficients (52,) as shares of the range, in [0, 1]."""
@@ -38,8 +45,12 @@ class Ranges:
         self._learn_blinks(coefficients)
 
     def _learn_blinks(self, coefficients: arkit.Coefficients) -> None:
-        for index in BLINKS:
-            peak = self._last[index]
-            if peak > BLINK_FROM and peak > self._before[index] and peak >= coefficients[index]:
-                self.most[index] += np.float32(BLINK_SHARE) * (peak - self.most[index])
-        self._before, self._last = self._last, coefficients
+        for eye, index in enumerate(BLINKS):
+            if coefficients[index] >= LIDS_UP:
+                self._peaks[eye] = max(self._peaks[eye], coefficients[index])
+                self._down[eye] += 1
+                continue
+            if self._peaks[eye] >= BLINK_LEAST and self._down[eye] <= BLINK_FRAMES:
+                wanted = max(self._peaks[eye], LEAST_BLINK_RANGE)
+                self.most[index] += np.float32(BLINK_SHARE * (wanted - self.most[index]))
+            self._peaks[eye], self._down[eye] = 0.0, 0
