@@ -26,11 +26,13 @@ from benchmarks.results import write_result
 from engine.capture.video_file import VideoFile
 from engine.face import arkit
 from engine.face import landmarks as lm
-from engine.face.calibration import Calibration
+from engine.face.calibration import Calibration, Neutral
 from engine.face.expression import ExpressionFit
 from engine.face.model import face_model
 from engine.face.performance import HeadMotion, Performance
-from engine.face.pose import fit_head
+from engine.face.pose import Pose, fit_head
+from engine.face.proportions import gains
+from engine.face.reference import reference_face
 from engine.live.frame import Frame
 from engine.machine import describe
 from engine.offline import neutral_of_clip
@@ -42,7 +44,7 @@ from engine.track.tracker import Tracker
 
 RATE_HZ: Final = 30.0
 NOISE_GREY: Final = 2.0  # standard deviation of a webcam's noise in good light
-STILL_FRAMES, STILL_SKIPPED = 240, 160  # until the calibration has settled
+STILL_FRAMES, STILL_SKIPPED = 120, 30  # the first second is the filters'
 QUIET_LIP_GAP, QUIET_TURN_DEG, QUIET_LIDS = (
     0.02,
     8.0,
@@ -86,6 +88,7 @@ def follow(path: Path) -> Followed:
     tracker.close()
     finder.close()
     video.close()
+    own = gains(neutral.shape, reference_face().mean)
     fit, times, rebuilt, kept, unfiltered = ExpressionFit(), [], [], [], []
     for points in raw:
         pose = fit_head(neutral.shape, points)
@@ -94,8 +97,10 @@ def follow(path: Path) -> Followed:
         expression = fit(offsets)
         times.append(1e3 * (time.perf_counter() - begin_s))
         unfiltered.append(expression.coefficients)
-        rebuilt.append(_distance(face_model().offsets(expression.coefficients), offsets))
-        kept.append(_distance(expression.offsets, offsets))
+        rebuilt.append(
+            _distance(pose.apply(neutral.shape + face_model().offsets(expression.coefficients) / own), points)
+        )
+        kept.append(_distance(pose.apply(neutral.shape + expression.offsets / own), points))
     return Followed(
         raw,
         np.stack([t.coefficients for t in shown if t.coefficients is not None]),
@@ -104,8 +109,9 @@ def follow(path: Path) -> Followed:
     )  # fmt: skip
 
 
-def _distance(a: lm.Points, b: lm.Points) -> float:
-    return float(np.linalg.norm(a - b, axis=1).mean())
+def _distance(rebuilt_px: lm.Points, seen_px: lm.Points) -> float:
+    """Mean distance in the picture, inter-ocular distances: the depth of a landmark is the network's guess."""
+    return float(np.linalg.norm((rebuilt_px - seen_px)[:, :2], axis=1).mean() / lm.inter_ocular(seen_px))
 
 
 def blink_lags(clip: Followed) -> list[float]:
@@ -133,8 +139,10 @@ def _windowed_most(values: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def still_jitter(picture: NDArray[np.uint8], seed: int) -> float:
-    """Largest standard deviation of any coefficient while a still face is filmed with a camera's noise."""
-    random, tracker = np.random.default_rng(seed), Tracker()
+    """Largest standard deviation of any coefficient while a still face is filmed with a camera's noise. It is measured from the
+    mean face, not from itself, so that coefficients are not held at 0 by their bound."""
+    mean = Neutral(reference_face().mean, Pose(np.eye(3, dtype=np.float32), np.zeros(3, np.float32), 1.0))
+    random, tracker = np.random.default_rng(seed), Tracker(Calibration(mean))
     large = cv2.resize(picture, (720, 720), interpolation=cv2.INTER_CUBIC).astype(np.float32)
     seen = []
     for index in range(STILL_FRAMES):

@@ -68,8 +68,8 @@ def run(config: RunConfig, console: Console, replay: Replay | None = None) -> No
     }  # fmt: skip
     with console.status("preparing"):
         scene = prepare_scene(config, console.print)
-        sinks = open_sinks(config.output, config.size, config.rate, keys)
         ladder = scene.ladder() if config.target_age_ms else [Step(LADDER[0], 0.0)]
+        sinks = open_sinks(config.output, config.size, config.rate, keys)
         drive = _open_or_close(config, triggers, replay, sinks, console)
     recaptures.append(drive.performer.recapture)
     meter = Meter()
@@ -98,11 +98,11 @@ def run(config: RunConfig, console: Console, replay: Replay | None = None) -> No
         meter, pipeline.skipped(), governor, ladder, scene.runtime, memory, _setting(config), failure,
         drive.counted(), drive.sound(),
     )  # fmt: skip
+    if not isinstance(failure, StageError):  # a stage that hangs may still be using it
+        drive.close()
     print_report(report, console)
     if config.report is not None:
         write_json(report, config.report)
-    if not isinstance(failure, StageError):  # a stage that hangs may still be using it
-        drive.close()
     if failure is not None:
         raise failure
 
