@@ -222,10 +222,13 @@ def run(data: Path, folder: Path | None, report: Path, console: Console) -> None
             name, *(f"{100 * row[key]:.2f}" for key in ("rebuilt", "rebuilt_p95", "with_residual")),
             f"{clip.fit_ms:.2f}", str(len(lags)), " ".join(f"{lag:.2f}" for lag in lags),
         )  # fmt: skip
+    limits = [f"{100 * TARGETS[name]:.0f}" for name in ("rebuilt", "with residual")]
+    table.add_row("at most", limits[0], "", limits[1], f"{TARGETS['fit ms']:g}", "", f"{TARGETS['blink lag']:g}")
     console.print(table)
     jitters = [still_jitter(r.picture, seed) for seed, (_, r) in enumerate(evaluation_portraits(data)[::3])]
     console.print(
-        f"jitter of a still face: largest of any coefficient {max(jitters):.4f}, median portrait {np.median(jitters):.4f}"
+        f"jitter of a still face: largest of any coefficient {max(jitters):.4f} (at most {TARGETS['jitter']:g}), "
+        f"median portrait {np.median(jitters):.4f}"
     )
     leak = identity_leak(list(clips.values()), load_puppet(shipped_folder() / "bruno.puppet"))
     console.print(

@@ -10,8 +10,8 @@ from engine.capture.video_file import VideoFile
 from engine.errors import ConfigError, SourceError
 from engine.face.calibration import WINDOW_S, Calibration, Candidate, Neutral, most_relaxed
 from engine.output.video_file import VideoFileSink
-from engine.perform.drivers import SOUND_SUFFIXES, load_moments
-from engine.perform.recording import SUFFIX, Moment
+from engine.perform.drivers import SUFFIXES, load_moments
+from engine.perform.recording import Moment
 from engine.perform.replay import frames_of, tracked
 from engine.puppet.format import load_puppet
 from engine.render.generator import Runtime, load_networks
@@ -56,7 +56,7 @@ def render(
             wanted="an output beside the driver", found=f"{output} is the driver", advice="Name another file."
         )
     scene = PortraitScene(load_puppet(puppet), *size_px, networks=load_networks(runtime))
-    if driver.suffix.lower() in (SUFFIX, ".csv", *SOUND_SUFFIXES):
+    if driver.suffix.lower() in SUFFIXES:
         return _render_performance(load_moments(driver), scene, output, progress)
     video = VideoFile(driver)
     found = neutral_of_clip(driver) if neutral == "auto" else None

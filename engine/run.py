@@ -9,15 +9,13 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-import numpy as np
 from rich.console import Console
 from rich.live import Live
 
 from engine.config import RunConfig
-from engine.drive.drive import Drive, open_drive
+from engine.drive.drive import Drive, open_drive, open_tracker
 from engine.drive.triggers import Triggers
 from engine.errors import MimicamError, StageError
-from engine.face.calibration import WINDOW_S, Calibration
 from engine.face.performance import Performance
 from engine.live.governor import Governor
 from engine.live.meter import Meter
@@ -50,9 +48,7 @@ def prepare_scene(config: RunConfig, tell: Callable[[str], object] = lambda reas
 def prepare_stages(config: RunConfig) -> tuple[Tracker, PortraitScene]:
     """Scene and tracker of a camera's run, warm."""
     scene = prepare_scene(config)
-    tracker = Tracker(Calibration(window_s=0.0 if config.neutral == "first" else WINDOW_S))
-    tracker.warm_up(np.zeros((config.size[1], config.size[0], 3), np.uint8))
-    return tracker, scene
+    return open_tracker(config), scene
 
 
 def run(config: RunConfig, console: Console, replay: Replay | None = None) -> None:
@@ -62,16 +58,15 @@ def run(config: RunConfig, console: Console, replay: Replay | None = None) -> No
     """
     stop = threading.Event()
     triggers = config.expressions.triggers()
-    recaptures: list[Callable[[], None]] = []  # that of whoever performs, once it is open
+    drive: Drive  # opened last, the window that hears the keys before it
     keys = config.expressions.key_actions(triggers) | {
-        "n": lambda: recaptures[0](), "q": stop.set, "esc": stop.set,
+        "n": lambda: drive.performer.recapture(), "q": stop.set, "esc": stop.set,
     }  # fmt: skip
     with console.status("preparing"):
         scene = prepare_scene(config, console.print)
         ladder = scene.ladder() if config.target_age_ms else [Step(LADDER[0], 0.0)]
         sinks = open_sinks(config.output, config.size, config.rate, keys)
         drive = _open_or_close(config, triggers, replay, sinks, console)
-    recaptures.append(drive.performer.recapture)
     meter = Meter()
     governor = Governor(len(ladder), config.target_age_ms, first_that_fits(ladder, config.rate))
     scene.quality = ladder[governor.level].quality

@@ -37,15 +37,19 @@ def write_with_sum(path: Path, data: bytes) -> None:
     (folder / SUMS).write_text("".join(lines), encoding="utf-8")
 
 
-def load_weights(name: str, folder: Path | None = None) -> Weights:
-    """Tensors of a network by their names in its module. DamagedWeightsError when the file's hash is another."""
-    folder = folder or weights_folder()
-    path = folder / f"{name}.safetensors"
+def read_shipped(path: Path) -> bytes:
+    """A shipped file. DamagedWeightsError when its hash isn't that which lies beside it."""
     try:
-        data, wanted = path.read_bytes(), read_sums(folder).get(path.name)
+        data, wanted = path.read_bytes(), read_sums(path.parent).get(path.name)
     except OSError as error:
         raise DamagedWeightsError(f"{path}: {error.strerror}") from error
     found = hashlib.sha256(data).hexdigest()
     if found != wanted:
         raise DamagedWeightsError(f"{path} has the hash {found[:12]}..., wanted is {str(wanted)[:12]}...")
+    return data
+
+
+def load_weights(name: str, folder: Path | None = None) -> Weights:
+    """Tensors of a network by their names in its module. DamagedWeightsError when the file's hash is another."""
+    data = read_shipped((folder or weights_folder()) / f"{name}.safetensors")
     return {key: tensor.astype(np.float32) for key, tensor in load(data).items()}

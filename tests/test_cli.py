@@ -223,34 +223,10 @@ def test_one_mimicam_performs_and_another_puppet_follows(tmp_path: Path) -> None
         free.bind(("127.0.0.1", 0))
         address = f"livelink:127.0.0.1:{free.getsockname()[1]}"
     report = tmp_path / "report.json"
-    follow = [
-        "run",
-        "--camera",
-        address,
-        "--output",
-        "null",
-        "--size",
-        "320x180",
-        "--runtime",
-        "none",
-        "--report",
-        str(report),
-    ]
-    process = subprocess.Popen([sys.executable, "-m", "engine.cli", *follow], stdout=subprocess.DEVNULL)
-    perform = [
-        "run",
-        "--camera",
-        "demo",
-        "--output",
-        "null",
-        "--size",
-        "320x180",
-        "--runtime",
-        "none",
-        "--seconds",
-        "6",
-    ]
-    told = mimicam(*perform, "--send", address)
+    quiet = ["--output", "null", "--size", "320x180", "--runtime", "none"]
+    follow = [sys.executable, "-m", "engine.cli", "run", "--camera", address, *quiet, "--report", str(report)]
+    process = subprocess.Popen(follow, stdout=subprocess.DEVNULL)
+    told = mimicam("run", "--camera", "demo", *quiet, "--seconds", "6", "--send", address)
     assert told.returncode == 0, told.stderr
     process.send_signal(signal.SIGINT)
     assert process.wait(timeout=30) == 0

@@ -251,11 +251,12 @@ def test_what_is_told_is_what_is_performed() -> None:
         receiver.bind(("127.0.0.1", 0))
         receiver.settimeout(5)
         spoken = PROTOCOLS["livelink"]
-        telling = Telling([Broadcast(Endpoint(spoken, "127.0.0.1", receiver.getsockname()[1]))])
+        broadcast = Broadcast(Endpoint(spoken, "127.0.0.1", receiver.getsockname()[1]))
+        telling = Telling([broadcast])
         shown = tracked(performance(SMILE, (12, -3, 2)))
         assert telling(shown) is shown
         heard = spoken.decoder().decode(receiver.recv(65535))
-        telling.close()
+        broadcast.close()
     assert heard is not None
     assert heard.angles_deg == pytest.approx((12, -3, 2), abs=0.01)
     smile = heard.coefficients[[arkit.INDEX["mouthSmileLeft"], arkit.INDEX["mouthSmileRight"]]]

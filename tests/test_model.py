@@ -17,6 +17,7 @@ from engine.face.expression import ExpressionFit
 from engine.face.model import face_model
 from engine.face.proportions import expressiveness
 from engine.face.reference import reference_face
+from models import weights
 
 MODEL, MEAN = face_model(), reference_face().mean
 DISTINCT = (
@@ -31,7 +32,7 @@ DISTINCT = (
 
 
 def test_another_file_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(reference, "read_sums", lambda folder: {reference.ASSET: "0" * 64})
+    monkeypatch.setattr(weights, "read_sums", lambda folder: {reference.ASSET: "0" * 64})
     with pytest.raises(PuppetError, match="another file"):
         reference.face_table.__wrapped__()
     notice = (files("engine") / "assets" / "LICENSE.ICT-FaceKit").read_text()

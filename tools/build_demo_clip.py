@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from engine.face import arkit
+from engine.face.arkit import both
 from engine.face.model import face_model
 from engine.face.performance import HeadMotion, Performance
 from engine.live.frame import Frame
@@ -35,13 +36,8 @@ class Key:
     shapes: dict[str, float] = field(default_factory=dict)
 
 
-def both(name: str, amount: float) -> dict[str, float]:
-    """A shape on both sides."""
-    return {f"{name}Left": amount, f"{name}Right": amount}
-
-
 def brows(amount: float) -> dict[str, float]:
-    return {"browInnerUp": amount, **both("browOuterUp", amount)}
+    return {"browInnerUp": amount, **both(browOuterUp=amount)}
 
 
 def gaze_right(amount: float) -> dict[str, float]:
@@ -53,25 +49,25 @@ def gaze_right(amount: float) -> dict[str, float]:
 SCRIPT = (
     Key(0.0),
     Key(0.8),
-    Key(1.0, shapes=both("eyeBlink", 1.0)),
+    Key(1.0, shapes=both(eyeBlink=1.0)),
     Key(1.2),
     Key(1.7, shapes={"jawOpen": 0.37}),
-    Key(1.9, shapes={"jawOpen": 0.12, **both("mouthStretch", 0.35)}),
+    Key(1.9, shapes={"jawOpen": 0.12, **both(mouthStretch=0.35)}),
     Key(2.15, shapes={"jawOpen": 0.55}),
     Key(2.4, shapes={"jawOpen": 0.05, "mouthPucker": 0.80}),
     Key(2.7, yaw_deg=6, shapes={"jawOpen": 0.32}),
     Key(3.0, yaw_deg=10),
     Key(3.7, yaw_deg=20, pitch_deg=2, shapes=gaze_right(0.57)),
-    Key(4.3, yaw_deg=20, pitch_deg=2, shapes={**both("mouthSmile", 0.52), **gaze_right(0.43)}),
-    Key(5.1, yaw_deg=-18, shapes={**both("mouthSmile", 0.64), "jawOpen": 0.14, **gaze_right(-0.57)}),
-    Key(5.5, yaw_deg=-18, shapes={**both("mouthSmile", 0.46), **both("eyeBlink", 0.0)}),
-    Key(5.7, yaw_deg=-14, shapes={**both("mouthSmile", 0.35), **both("eyeBlink", 1.0)}),
-    Key(5.9, yaw_deg=-10, shapes=both("mouthSmile", 0.23)),
+    Key(4.3, yaw_deg=20, pitch_deg=2, shapes={**both(mouthSmile=0.52), **gaze_right(0.43)}),
+    Key(5.1, yaw_deg=-18, shapes={**both(mouthSmile=0.64), "jawOpen": 0.14, **gaze_right(-0.57)}),
+    Key(5.5, yaw_deg=-18, shapes={**both(mouthSmile=0.46), **both(eyeBlink=0.0)}),
+    Key(5.7, yaw_deg=-14, shapes={**both(mouthSmile=0.35), **both(eyeBlink=1.0)}),
+    Key(5.9, yaw_deg=-10, shapes=both(mouthSmile=0.23)),
     Key(6.4, pitch_deg=-8, roll_deg=-6, shapes=brows(1.00)),
     Key(7.0, pitch_deg=-8, roll_deg=-6, shapes={**brows(1.00), "jawOpen": 0.28}),
-    Key(7.5, pitch_deg=8, roll_deg=5, shapes=both("eyeLookDown", 0.33)),
+    Key(7.5, pitch_deg=8, roll_deg=5, shapes=both(eyeLookDown=0.33)),
     Key(8.0, roll_deg=9, shapes={"eyeBlinkRight": 1.00}),
-    Key(8.4, roll_deg=6, shapes=both("mouthSmile", 0.46)),
+    Key(8.4, roll_deg=6, shapes=both(mouthSmile=0.46)),
     Key(8.9, shapes={"jawOpen": 0.69, **brows(0.67)}),
     Key(9.3, shapes={"jawOpen": 0.14}),
     Key(9.6),

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from engine.face.pose import fit_similarity
 from engine.face.reference import reference_face
-from kernels.warp_mesh.cpu import warp_mesh
+from tools.ict_head import rasterise, triangulate, vertex_normals
 
 LM68_TO_FACEMESH = {36: 33, 39: 133, 42: 362, 45: 263, 30: 1, 48: 61, 54: 291, 51: 0, 57: 17, 62: 13, 66: 14, 8: 152}
 RECTANGLE = (-0.36, 0.22, 0.36, 0.78)
@@ -29,38 +29,16 @@ TEETH_BGR, GUMS_BGR, TONGUE_BGR = (200, 226, 242), (96, 92, 160), (98, 94, 172)
 TO_LIGHT = np.array([0.0, -0.35, -0.94])
 
 
-def triangulate(quads: NDArray[np.int32]) -> NDArray[np.int32]:
-    """(n, 4) quads to triangles; a last corner of -1 marks one that is a triangle already."""
-    return np.concatenate([quads[:, [0, 1, 2]], quads[quads[:, 3] >= 0][:, [0, 2, 3]]])
-
-
-def vertex_normals(points: NDArray[np.float32], triangles: NDArray[np.int32]) -> NDArray[np.float32]:
-    """(n, 3) area-weighted unit normals, turned towards the camera."""
-    a, b, c = (points[triangles[:, i]] for i in range(3))
-    facing = np.cross(b - a, c - a)
-    normals = np.zeros_like(points)
-    for corner in range(3):
-        np.add.at(normals, triangles[:, corner], facing)
-    normals /= np.maximum(np.linalg.norm(normals, axis=1, keepdims=True), 1e-9)
-    return np.where(normals[:, 2:] > 0, -normals, normals).astype(np.float32)
-
-
-def rasterise(
+def over_rectangle(
     points: NDArray[np.float32], triangles: NDArray[np.int32], attributes: NDArray[np.float32]
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Interpolated `attributes` (n, k) and depth over `RECTANGLE`, at the oversampled size."""
+    """Interpolated `attributes` (n, k) and depth over `RECTANGLE`, at the oversampled size; triangles show both sides."""
     scale = PX_PER_UNIT * OVERSAMPLING
     width, height = round((RECTANGLE[2] - RECTANGLE[0]) * scale), round((RECTANGLE[3] - RECTANGLE[1]) * scale)
     target = points.copy()
     target[:, :2] = (points[:, :2] - np.array(RECTANGLE[:2], np.float32)) * scale
     both_ways = np.concatenate([triangles, triangles[:, ::-1]]).astype(np.int32)
-    planes = []
-    depth = np.zeros((height, width), np.float32)
-    for start in range(0, attributes.shape[1], 2):
-        pair = np.zeros((height, width, 2), np.float32)
-        warp_mesh(target, np.ascontiguousarray(attributes[:, start : start + 2]), both_ways, pair, depth)
-        planes.append(pair)
-    return np.concatenate(planes, axis=2), depth
+    return rasterise(target, both_ways, attributes, width, height)
 
 
 def shade(attributes: NDArray[np.float32], depth: NDArray[np.float32], front_z: float) -> NDArray[np.float32]:
@@ -130,7 +108,7 @@ def main() -> None:
         front = float(points[np.intersect1d(used, np.unique(teeth)), 2].min())
         tongue = ((np.abs(points[:, 0]) < 0.17) & (points[:, 2] > front + 0.05) & wanted).astype(np.float32)
         normals = vertex_normals(points, triangles)
-        attributes, depth = rasterise(
+        attributes, depth = over_rectangle(
             points, triangles, np.column_stack([normals[:, :2], is_tooth, tongue]).astype(np.float32)
         )
         table[name] = finish(shade(attributes, depth, front))

@@ -60,7 +60,6 @@ class Head:
     colours: NDArray[np.float32]  # (n, 3) BGR
     eyes: NDArray[np.float32]  # (2, 3) middle of the performer's left and right eye
     is_eye: NDArray[np.bool_]  # (n,)
-    lm68: NDArray[np.int64]  # vertices of the iBUG 68 landmarks
 
     def shape(self, coefficients: arkit.Coefficients, identity: NDArray[np.float32] | None = None) -> Vertices:
         """(n, 3) of an expression (52,) and an identity (100,)."""
@@ -88,7 +87,7 @@ def load_head(data: Path) -> Head:
     is_eye = np.zeros(len(vertices), bool)
     is_eye[np.unique(np.concatenate([quads["M_ScleraLeft"], quads["M_ScleraRight"]]))] = True
     skin = triangulate(quads["M_Face"])
-    return Head(vertices, expressions, identities, triangles, skin, colours, eyes, is_eye, kit["lm68"])
+    return Head(vertices, expressions, identities, triangles, skin, colours, eyes, is_eye)
 
 
 def _expression(name: str, names: list[str], shapes: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -164,21 +163,22 @@ def rasterise(
     return np.concatenate(planes, axis=2)[..., : attributes.shape[1]], depth
 
 
-def _normals(points: Vertices, triangles: NDArray[np.int32]) -> NDArray[np.float32]:
+def vertex_normals(points: Vertices, triangles: NDArray[np.int32]) -> NDArray[np.float32]:
+    """(n, 3) area-weighted unit normals, turned towards the viewer."""
     a, b, c = (points[triangles[:, i]] for i in range(3))
     facing = np.cross(b - a, c - a)
     total = np.stack(
         [sum(np.bincount(triangles[:, k], facing[:, axis], len(points)) for k in range(3)) for axis in range(3)], 1
     )
-    return (total / np.maximum(np.linalg.norm(total, axis=1, keepdims=True), 1e-9)).astype(np.float32)
+    normals = total / np.maximum(np.linalg.norm(total, axis=1, keepdims=True), 1e-9)
+    return np.where(normals[:, 2:] > 0, -normals, normals).astype(np.float32)
 
 
 def picture(head: Head, shape: Vertices, pose: Pose, side_px: int) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
     """The head of `shape` (n, 3) at `pose`: BGR (side, side, 3), and which point of the neutral head's skin each pixel shows,
     (side, side, 3) cm; a pixel without skin has that of the nearest one that shows some."""
     points = pose.apply(shape)
-    normals = _normals(points, head.triangles)
-    facing = np.where(normals[:, 2:] > 0, -normals, normals)
+    facing = vertex_normals(points, head.triangles)
     is_skin = np.isin(np.arange(len(points)), head.skin).astype(np.float32)
     attributes = np.concatenate([head.colours, facing, head.vertices, is_skin[:, None]], axis=1)
     found, depth = rasterise(points, head.triangles, attributes, side_px, side_px)

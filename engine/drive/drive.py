@@ -16,12 +16,13 @@ from engine.capture.open import open_source
 from engine.capture.webcam import Webcam, WebcamFormat
 from engine.config import RunConfig
 from engine.drive.called import Called, HandWatch
+from engine.drive.ranging import Ranging
 from engine.drive.samples import SampleTracker
 from engine.drive.sound_mouth import SoundMouth
 from engine.drive.telling import Telling
 from engine.drive.triggers import Triggers
 from engine.errors import ConfigError, MimicamError
-from engine.face.calibration import WINDOW_S, Calibration
+from engine.face.calibration import WINDOW_S, Calibration, Neutral
 from engine.face.performance import Performance
 from engine.face.profile import Profile, load_profile, profile_path, save_profile
 from engine.face.ranges import Ranges
@@ -138,23 +139,6 @@ def _refuse_echo(config: RunConfig) -> None:
             )
 
 
-class Ranging:
-    """Learns how far the performer's expressions go, and brings the coefficients to shares of that."""
-
-    def __init__(self, ranges: Ranges, calibration: Calibration) -> None:
-        self._ranges, self._calibration, self._strangers = ranges, calibration, 0
-
-    def __call__(self, tracked: Tracked) -> Tracked:
-        """The same performance, its coefficients from 0 to 1."""
-        if self._calibration.strangers != self._strangers:
-            self._strangers = self._calibration.strangers
-            self._ranges.forget()
-        if tracked.coefficients is None:
-            return tracked
-        self._ranges.learn(tracked.coefficients)
-        return replace(tracked, coefficients=self._ranges.share(tracked.coefficients))
-
-
 def _styled(style: Style, tracked: Tracked) -> Tracked:
     shown = tracked.performance
     return tracked if shown is None else replace(tracked, performance=style(shown), coefficients=None)
@@ -193,17 +177,20 @@ def _before_camera(config: RunConfig, camera: Source, opened: ExitStack, tell: C
     wanted = isinstance(camera, Webcam) and config.remember and config.neutral == "auto"
     path = profile_path(config.performer, config.camera) if wanted else None
     profile = _remembered(path, tell) if path is not None else None
-    calibration = Calibration(
-        window_s=0.0 if config.neutral == "first" else WINDOW_S,
-        remembered=None if profile is None else profile.neutral,
-    )
-    ranges = Ranges(None if profile is None else profile.ranges)
-    tracker = Tracker(calibration)
-    tracker.warm_up(np.zeros((config.size[1], config.size[0], 3), np.uint8))
+    tracker = open_tracker(config, None if profile is None else profile.neutral)
     opened.callback(tracker.close)
+    ranges = Ranges(None if profile is None else profile.ranges)
     if path is not None:
-        opened.callback(_keep, path, config, calibration, ranges, tell)
-    return Performer(camera, tracker, calibration.recapture, tracker, ranges)
+        opened.callback(_keep, path, config, tracker.calibration, ranges, tell)
+    return Performer(camera, tracker, tracker.calibration.recapture, tracker, ranges)
+
+
+def open_tracker(config: RunConfig, remembered: Neutral | None = None) -> Tracker:
+    """A tracker as the settings want it, warm."""
+    window_s = 0.0 if config.neutral == "first" else WINDOW_S
+    tracker = Tracker(Calibration(window_s=window_s, remembered=remembered))
+    tracker.warm_up(np.zeros((config.size[1], config.size[0], 3), np.uint8))
+    return tracker
 
 
 def _remembered(path: Path, tell: Callable[[str], object]) -> Profile | None:

@@ -6,11 +6,11 @@ from typing import Final
 
 import numpy as np
 
-from engine.face import arkit
 from engine.face.arkit import Coefficients
 from engine.face.model import face_model
 from engine.face.performance import HeadMotion, Performance
 from engine.live.frame import Frame
+from engine.protocols.convert import lost
 from engine.protocols.receive import ProtocolSource
 from engine.protocols.sample import Sample
 from engine.track.tracker import Tracked
@@ -22,7 +22,7 @@ NEAREST: Final = 1.5  # no head comes nearer, inter-ocular distances
 def sample_of(performance: Performance | None, coefficients: Coefficients | None = None) -> Sample:
     """What another program gets; the coefficients (52,) are fitted where they aren't given. None is a lost performer."""
     if performance is None:
-        return Sample(np.zeros(arkit.COUNT, np.float32), seen=False)
+        return lost()
     told = face_model().coefficients(performance.offsets) if coefficients is None else coefficients
     depth = np.float32(DISTANCE * (1 / performance.head.scale - 1))
     return Sample(told, performance.head.angles_deg, performance.head.translation + np.array([0, 0, depth], np.float32))

@@ -26,8 +26,3 @@ class Telling:
         for broadcast in self._broadcasts:
             broadcast(sample, tracked.frame.captured_s)
         return tracked
-
-    def close(self) -> None:
-        """Close the sockets."""
-        for broadcast in self._broadcasts:
-            broadcast.close()

@@ -21,11 +21,6 @@ ATTACK_S, RELEASE_S = 0.2, 0.35
 Amounts = Mapping[str, float]  # by ARKit name, in [0, 1]
 
 
-def _both(**amounts: float) -> dict[str, float]:
-    """Each amount on both sides of the face."""
-    return {name + side: amount for name, amount in amounts.items() for side in ("Left", "Right")}
-
-
 def _wink(side: str) -> dict[str, float]:
     """One eye shut, by lid and cheek together; `side` is the performer's own, Left or Right."""
     shut = {"eyeBlink": 1.0, "eyeSquint": 0.4, "cheekSquint": 0.6, "browDown": 0.2, "mouthSmile": 0.35}
@@ -34,20 +29,20 @@ def _wink(side: str) -> dict[str, float]:
 
 PRESETS: Final[Mapping[str, Amounts]] = MappingProxyType({
     # corners up and back, cheeks raised: a smile that reaches the eyes (AU 6 + 12)
-    "smile": _both(mouthSmile=0.8, cheekSquint=0.5, eyeSquint=0.25, mouthDimple=0.2),
+    "smile": arkit.both(mouthSmile=0.8, cheekSquint=0.5, eyeSquint=0.25, mouthDimple=0.2),
     # brows up, eyes wide, jaw dropped (AU 1 + 2 + 5 + 26)
-    "surprise": _both(browOuterUp=0.7, eyeWide=0.7) | {"browInnerUp": 0.8, "jawOpen": 0.4, "mouthFunnel": 0.15},
+    "surprise": arkit.both(browOuterUp=0.7, eyeWide=0.7) | {"browInnerUp": 0.8, "jawOpen": 0.4, "mouthFunnel": 0.15},
     # one eye shut, that side of the face drawn up with it (AU 46)
     "wink_left": _wink("Left"),
     "wink_right": _wink("Right"),
     # inner brows up and drawn together, corners down, chin pushed up (AU 1 + 4 + 15 + 17)
-    "sad": _both(mouthFrown=0.7, browDown=0.15, eyeSquint=0.2) | {"browInnerUp": 0.8, "mouthShrugLower": 0.4},
+    "sad": arkit.both(mouthFrown=0.7, browDown=0.15, eyeSquint=0.2) | {"browInnerUp": 0.8, "mouthShrugLower": 0.4},
     # brows down, lids tight, nose wrinkled a little, lips pressed (AU 4 + 7 + 9 + 23 + 24)
-    "angry": _both(browDown=0.9, eyeSquint=0.4, noseSneer=0.4, mouthPress=0.5, mouthFrown=0.3),
+    "angry": arkit.both(browDown=0.9, eyeSquint=0.4, noseSneer=0.4, mouthPress=0.5, mouthFrown=0.3),
     # lips pushed out to a kiss (AU 18 + 22)
     "pucker": {"mouthPucker": 0.9, "mouthFunnel": 0.2},
     # cheeks full of air behind shut lips (AU 34)
-    "puff": _both(mouthPress=0.3) | {"cheekPuff": 0.9, "mouthPucker": 0.25},
+    "puff": arkit.both(mouthPress=0.3) | {"cheekPuff": 0.9, "mouthPucker": 0.25},
 })  # fmt: skip
 
 

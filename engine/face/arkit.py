@@ -38,6 +38,11 @@ def _other_side(name: str) -> str:
 MIRROR: Final = np.array([INDEX[_other_side(name)] for name in NAMES], np.int32)  # the same shape on the other side
 
 
+def both(**amounts: float) -> dict[str, float]:
+    """Each amount on both sides of the face: `both(mouthSmile=0.5)`."""
+    return {name + side: amount for name, amount in amounts.items() for side in ("Left", "Right")}
+
+
 def coefficients(amounts: dict[str, float]) -> Coefficients:
     """(52,) of amounts by name, the rest 0. KeyError names an unknown one."""
     result = np.zeros(COUNT, np.float32)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,6 +29,11 @@ class Neutral:
 
     shape: lm.Points  # (478, 3) canonical
     pose: Pose  # how the head stood
+    carried: NDArray[np.float32] = field(init=False, repr=False)  # (478, 3) what displacements are told in
+
+    def __post_init__(self) -> None:
+        """Once for each neutral, not for each frame."""
+        object.__setattr__(self, "carried", expressiveness() * gains(self.shape, reference_face().mean))
 
     @staticmethod
     def of(landmarks_px: lm.Points) -> Neutral:
@@ -52,7 +57,7 @@ class Neutral:
 
     def performance(self, pose: Pose, shape: lm.Points) -> Performance:
         """What a face of canonical `shape` (478, 3) at `pose` does, relative to this neutral."""
-        offsets = expressiveness() * gains(self.shape, reference_face().mean) * (shape - self.shape)
+        offsets = self.carried * (shape - self.shape)
         now, rest = euler_from_rotation(pose.rotation), euler_from_rotation(self.pose.rotation)
         head = HeadMotion(
             (now[0] - rest[0], now[1] - rest[1], now[2] - rest[2]),

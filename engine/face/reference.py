@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import io
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -15,7 +14,7 @@ from numpy.typing import NDArray
 
 from engine.errors import PuppetError
 from engine.face import landmarks as lm
-from models.weights import read_sums
+from models.weights import DamagedWeightsError, read_shipped
 
 ASSET: Final = "face.npz"
 
@@ -33,13 +32,14 @@ class ReferenceFace:
 def face_table() -> Mapping[str, NDArray[Any]]:
     """The arrays of the face asset, read and checked once. PuppetError when the file isn't the one that was shipped."""
     with as_file(files("engine") / "assets") as folder:
-        data, wanted = (folder / ASSET).read_bytes(), read_sums(folder).get(ASSET)
-        if hashlib.sha256(data).hexdigest() != wanted:
+        try:
+            data = read_shipped(folder / ASSET)
+        except DamagedWeightsError as error:
             raise PuppetError(
                 wanted=f"the face model {folder / ASSET} as it was shipped",
-                found="another file",
+                found=f"another file ({error})",
                 advice="Install mimicam again, or run tools/build_face_model.py.",
-            )
+            ) from error
     with np.load(io.BytesIO(data), allow_pickle=False) as table:
         return {name: table[name] for name in table.files}
 

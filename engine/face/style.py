@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
+from numpy.typing import NDArray
 
 from engine.face import landmarks as lm
 from engine.face.performance import HeadMotion, Performance
@@ -46,9 +48,15 @@ class Style:
         return angle_deg if self.limit_deg is None else soft_limit(angle_deg, self.limit_deg)
 
     def _offsets(self, offsets: lm.Points) -> lm.Points:
-        strength = region_weights() @ np.array([self.mouth, self.eyes, self.eyes, self.brows, 1.0], np.float32)
-        strength[lm.SKIN_COUNT :] = self.gaze
-        return (offsets * strength[:, None]).astype(np.float32)
+        return (offsets * _strength(self)).astype(np.float32)
+
+
+@lru_cache(maxsize=8)
+def _strength(style: Style) -> NDArray[np.float32]:
+    """(478, 1) factor of each point."""
+    strength = region_weights() @ np.array([style.mouth, style.eyes, style.eyes, style.brows, 1.0], np.float32)
+    strength[lm.SKIN_COUNT :] = style.gaze
+    return strength[:, None]
 
 
 def mirror(performance: Performance) -> Performance:

@@ -14,7 +14,9 @@ from engine.protocols.csv_file import load_csv, save_csv
 from engine.sound.lips import mouth_of_file
 
 RATE_HZ: Final = 30.0  # of a performance made from sound
+CSV_SUFFIX: Final = ".csv"
 SOUND_SUFFIXES: Final = (".wav", ".mp3", ".flac", ".ogg", ".opus", ".m4a", ".aac")
+SUFFIXES: Final = (SUFFIX, CSV_SUFFIX, *SOUND_SUFFIXES)  # of what has a performance in it
 
 
 def load_moments(path: Path) -> list[Moment]:
@@ -23,7 +25,7 @@ def load_moments(path: Path) -> list[Moment]:
     suffix = path.suffix.lower()
     if suffix == SUFFIX:
         return load_performance(path)
-    if suffix == ".csv":
+    if suffix == CSV_SUFFIX:
         return _of_samples(path)
     if suffix in SOUND_SUFFIXES:
         return _of_speech(path)
@@ -39,7 +41,7 @@ def save_moments(moments: list[Moment], path: Path) -> None:
     suffix = path.suffix.lower()
     if suffix == SUFFIX:
         return save_performance(moments, path)
-    if suffix == ".csv":
+    if suffix == CSV_SUFFIX:
         return save_csv([(moment.time_s, sample_of(moment.performance)) for moment in moments], path)
     raise ConfigError(wanted="a kind of file to write", found=f"{path.name}", advice=f"Name it .csv or {SUFFIX}.")
 

@@ -44,21 +44,16 @@ MOST_MESSAGES: Final = 512
 LARGEST: Final = 1e6
 PACKET_BYTES: Final = 1400  # of a written bundle, so that no network splits it
 
-
-def _both(**amounts: float) -> dict[str, float]:
-    return {f"{name}{side}": amount for name, amount in amounts.items() for side in ("Left", "Right")}
-
-
 _A = {"jawOpen": 0.7}
-_I = {"jawOpen": 0.1, **_both(mouthStretch=0.6)}
+_I = {"jawOpen": 0.1, **arkit.both(mouthStretch=0.6)}
 _U = {"jawOpen": 0.15, "mouthPucker": 0.8}
-_E = {"jawOpen": 0.3, **_both(mouthStretch=0.3, mouthLowerDown=0.3)}
+_E = {"jawOpen": 0.3, **arkit.both(mouthStretch=0.3, mouthLowerDown=0.3)}
 _O = {"jawOpen": 0.4, "mouthFunnel": 0.7}
-_JOY = _both(mouthSmile=0.8, cheekSquint=0.5)
-_ANGRY = _both(browDown=0.9, noseSneer=0.4, mouthPress=0.3)
-_SORROW = {"browInnerUp": 0.8, **_both(mouthFrown=0.7)}
-_FUN = _both(mouthSmile=0.5, eyeSquint=0.4)
-_SURPRISED = {"browInnerUp": 0.8, "jawOpen": 0.3, **_both(browOuterUp=0.8, eyeWide=0.8)}
+_JOY = arkit.both(mouthSmile=0.8, cheekSquint=0.5)
+_ANGRY = arkit.both(browDown=0.9, noseSneer=0.4, mouthPress=0.3)
+_SORROW = {"browInnerUp": 0.8, **arkit.both(mouthFrown=0.7)}
+_FUN = arkit.both(mouthSmile=0.5, eyeSquint=0.4)
+_SURPRISED = {"browInnerUp": 0.8, "jawOpen": 0.3, **arkit.both(browOuterUp=0.8, eyeWide=0.8)}
 _LEFT, _RIGHT = {"eyeBlinkLeft": 1.0}, {"eyeBlinkRight": 1.0}
 EXPRESSIONS: Final = {  # of VRM 0 and VRM 1, in lower case; left and right are the avatar's own
     "a": _A, "i": _I, "u": _U, "e": _E, "o": _O, "aa": _A, "ih": _I, "ou": _U, "ee": _E, "oh": _O,
@@ -67,7 +62,7 @@ EXPRESSIONS: Final = {  # of VRM 0 and VRM 1, in lower case; left and right are 
     "surprised": _SURPRISED,
     "lookleft": {"eyeLookOutLeft": 1.0, "eyeLookInRight": 1.0},
     "lookright": {"eyeLookInLeft": 1.0, "eyeLookOutRight": 1.0},
-    "lookup": _both(eyeLookUp=1.0), "lookdown": _both(eyeLookDown=1.0),
+    "lookup": arkit.both(eyeLookUp=1.0), "lookdown": arkit.both(eyeLookDown=1.0),
 }  # fmt: skip
 _BUNDLE: Final = b"#bundle\0"
 _OURS: Final = re.compile(rb"/VMC/Ext/(OK|Bone/Pos|Blend/Val|Blend/Apply)\0{1,4}(,([ifhdsTF]{0,16})\0|$)")

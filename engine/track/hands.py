@@ -28,6 +28,9 @@ class Side(StrEnum):
     RIGHT = "right"
 
 
+SIDES: Final = {"Left": Side.RIGHT, "Right": Side.LEFT}  # MediaPipe takes pictures for those of a mirror
+
+
 @dataclass(frozen=True, slots=True)
 class Hand:
     """One hand in a picture."""
@@ -39,23 +42,16 @@ class Hand:
 class HandTracker:
     """Follows one or two hands from picture to picture. Keeps state: use it from one thread."""
 
-    def __init__(self, most_hands: Literal[1, 2] = 1, mirrored: bool = False) -> None:
-        """`mirrored`: the pictures show the performer as a mirror does."""
+    def __init__(self, most_hands: Literal[1, 2] = 1) -> None:
         self._hands = Hands(static_image_mode=False, max_num_hands=most_hands, model_complexity=LITE)
-        own, other = Side.LEFT, Side.RIGHT
-        self._sides = {"Left": own, "Right": other} if mirrored else {"Left": other, "Right": own}
 
     def __call__(self, bgr: NDArray[np.uint8]) -> list[Hand]:
         """The hands seen in the next picture (height_px, width_px, 3), at most as many as wanted."""
         found = self._hands.process(rgb_of(bgr))
         height_px, width_px = bgr.shape[:2]
         points = [to_px(hand, width_px, height_px) for hand in found.multi_hand_landmarks or []]
-        sides = [self._sides[kind.classification[0].label] for kind in found.multi_handedness or []]
+        sides = [SIDES[kind.classification[0].label] for kind in found.multi_handedness or []]
         return [Hand(p, side) for p, side in zip(points, sides, strict=True) if p is not None]
-
-    def forget(self) -> None:
-        """Look anew at the next picture."""
-        self._hands.reset()
 
     def close(self) -> None:
         """Free the networks."""
