@@ -10,7 +10,9 @@ from collections.abc import Callable
 from importlib import import_module
 from typing import Final
 
-KERNELS: Final = ("warp_mesh", "sample", "soften_edges", "composite")
+KERNELS: Final = (
+    "warp_mesh", "sample", "soften_edges", "composite", "feather", "blend_multiband", "blend_poisson", "match_colour",
+)  # fmt: skip
 IMPLEMENTATIONS: Final = ("cpu",)  # "cuda" takes its place in front of it
 
 

@@ -1,11 +1,11 @@
-"""The generator's network as an ONNX graph, built from the weights themselves: what OpenVINO and TensorRT read.
+"""A network as an ONNX graph, built from the weights themselves: what OpenVINO and TensorRT read.
 
 The graph is that of `models/renderer.py` with the batch norms folded into the convolutions; a test holds both together.
 No exported file is shipped, and torch is not needed. With `half` all weights and numbers inside are fp16, as TensorRT's
 strongly typed networks want it; inputs and outputs are the same.
 
-    crops   (n, size, size, 10) uint8
-    drawn   (n, size, size, 4) float32: colour BGR in [0, 255], matte in [0, 1]
+    crops   (n, size, size, inputs) uint8
+    drawn   (n, size, size, outputs) float32: colour BGR in [0, 255] where the network draws one, matte in [0, 1]
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ import onnx
 from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
-from models.config import INPUTS, RendererConfig
+from models.config import RendererConfig
 from models.weights import Weights
 
 OPSET, IR_VERSION = 17, 8  # read by OpenVINO 2023 and TensorRT 8.6 and later
@@ -26,8 +26,7 @@ EPSILON = 1e-5  # of torch's batch norm
 
 def build_graph(weights: Weights, config: RendererConfig, count: int, *, half: bool = False) -> onnx.ModelProto:
     """The graph for `count` crops at a time."""
-    graph = _Graph(weights, np.float16 if half else np.float32)
-    size = config.size_px
+    graph = _Graph(weights, config, np.float16 if half else np.float32)
     x = graph.from_bytes("crops")
     x = graph.add("SpaceToDepth", x, blocksize=2)
     skips = []
@@ -41,16 +40,16 @@ def build_graph(weights: Weights, config: RendererConfig, count: int, *, half: b
         x = graph.conv_relu(graph.add("Concat", graph.twice(x), skips[2 - level], axis=1), f"up.{level}")
     x = graph.add("DepthToSpace", graph.plain(x, "head"), blocksize=2, mode="CRD")
     graph.to_picture(x, "drawn")
-    return graph.model(count, size)
+    return graph.model(count)
 
 
 class _Graph:
     """Nodes and constants under construction; every method returns the name of what it added."""
 
-    def __init__(self, weights: Weights, dtype: type[np.float16] | type[np.float32]) -> None:
+    def __init__(self, weights: Weights, config: RendererConfig, dtype: type[np.float16] | type[np.float32]) -> None:
         first = "down.0.0.weight"  # torch unshuffles to channel * 4 + block, ONNX to block * channels + channel
-        kernel = weights[first].reshape(-1, INPUTS, 4, 3, 3).swapaxes(1, 2).reshape(weights[first].shape)
-        self._weights, self._dtype = weights | {first: kernel}, dtype
+        kernel = weights[first].reshape(-1, config.inputs, 4, 3, 3).swapaxes(1, 2).reshape(weights[first].shape)
+        self._weights, self._config, self._dtype = weights | {first: kernel}, config, dtype
         self._nodes: list[onnx.NodeProto] = []
         self._constants: list[onnx.TensorProto] = []
 
@@ -78,13 +77,18 @@ class _Graph:
 
     def to_picture(self, x: str, name: str) -> None:
         """What the head gave to colours and matte, channels last."""
-        parts = [f"{name}_colour", f"{name}_matte"]
-        self._nodes.append(helper.make_node("Split", [x, self.constant(np.array([3, 1], np.int64))], parts, axis=1))
-        colour = self.add("Add", self.add("Tanh", parts[0]), self.number(1))
-        colour = self.add("Mul", colour, self.number(127.5))
-        whole = self.add("Concat", colour, self.add("Sigmoid", parts[1]), axis=1)
+        whole = self._coloured(x, name) if self._config.colours else self.add("Sigmoid", x)
         whole = self.add("Transpose", whole, perm=[0, 2, 3, 1])
         self._nodes.append(helper.make_node("Cast", [whole], [name], to=TensorProto.FLOAT))
+
+    def _coloured(self, x: str, name: str) -> str:
+        parts = [f"{name}_colour", f"{name}_matte"]
+        self._nodes.append(
+            helper.make_node("Split", [x, self.constant(np.array([self._config.colours, 1], np.int64))], parts, axis=1)
+        )
+        colour = self.add("Add", self.add("Tanh", parts[0]), self.number(1))
+        colour = self.add("Mul", colour, self.number(127.5))
+        return self.add("Concat", colour, self.add("Sigmoid", parts[1]), axis=1)
 
     def conv(self, x: str, name: str, stride: int = 1) -> str:
         """Convolution `name.0` with the batch norm `name.1` folded in."""
@@ -111,10 +115,11 @@ class _Graph:
         names = [self.constant(value.astype(self._dtype)) for value in (kernel, bias)]
         return self.add("Conv", x, *names, kernel_shape=[3, 3], pads=[1, 1, 1, 1], strides=[stride, stride])
 
-    def model(self, count: int, size: int) -> onnx.ModelProto:
+    def model(self, count: int) -> onnx.ModelProto:
         """Everything, checked."""
-        crops = helper.make_tensor_value_info("crops", TensorProto.UINT8, [count, size, size, INPUTS])
-        drawn = helper.make_tensor_value_info("drawn", TensorProto.FLOAT, [count, size, size, 4])
+        size, inputs, outputs = self._config.size_px, self._config.inputs, self._config.outputs
+        crops = helper.make_tensor_value_info("crops", TensorProto.UINT8, [count, size, size, inputs])
+        drawn = helper.make_tensor_value_info("drawn", TensorProto.FLOAT, [count, size, size, outputs])
         graph = helper.make_graph(self._nodes, "renderer", [crops], [drawn], self._constants)
         opset = [helper.make_opsetid("", OPSET)]
         model = helper.make_model(graph, opset_imports=opset, ir_version=IR_VERSION, producer_name="mimicam")

@@ -1,4 +1,4 @@
-"""The generator's network in OpenVINO: in bf16 where the processor computes it, else in f32."""
+"""A network in OpenVINO: in bf16 where the processor computes it, else in f32."""
 
 from __future__ import annotations
 
@@ -37,5 +37,5 @@ class OpenVinoNetwork:
         self._compiled = compile_graph(core, build_graph(weights, config, count).SerializeToString(), self.precision)
 
     def __call__(self, crops: NDArray[np.uint8]) -> NDArray[np.float32]:
-        """(n, size, size, 10) uint8 to (n, size, size, 4): colour in [0, 255], matte in [0, 1]."""
+        """(n, size, size, inputs) uint8 to (n, size, size, outputs): colour in [0, 255], matte in [0, 1]."""
         return np.asarray(self._compiled(crops)[0])

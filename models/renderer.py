@@ -1,4 +1,4 @@
-"""The generator's network: redraws one part of the face (mouth, or an eye) where the warp can't.
+"""The networks: the generator's redraw one part of the face (mouth, or an eye) where the warp can't.
 
 A U-Net as in FSGAN's reenactment and inpainting generators (Nirkin et al., "FSGAN: Subject Agnostic Face Swapping and
 Reenactment", ICCV 2019, section 3.2), local to one part, with a matte that leaves the warp alone where it is right.
@@ -6,6 +6,11 @@ Reenactment", ICCV 2019, section 3.2), local to one part, with a matte that leav
     input   (n, 10, s, s) float in [-1, 1]: warped puppet BGR, drawing of the target's geometry (3), the photograph's own
             part BGR, stretch of the warp; s is the config's `size_px`, or any multiple of 16
     output  colour (n, 3, s, s) in [-1, 1] and matte (n, 1, s, s) in [0, 1]; the picture is warp + matte * (colour - warp)
+
+The occlusion network is the same with fewer channels and without colour, as FSGAN's segmentation (section 3.3) is a U-Net:
+
+    input   (n, 5, s, s) float in [-1, 1]: the picture around a face BGR, the face's contour filled, the matte of the picture before
+    output  matte (n, 1, s, s) in [0, 1]: 1 where something lies in front of the face
 """
 
 from __future__ import annotations
@@ -14,7 +19,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from models.config import INPUTS, RendererConfig
+from models.config import RendererConfig
 
 WARP = slice(0, 3)
 DRAWING = slice(3, 6)
@@ -48,21 +53,22 @@ class Renderer(nn.Module):
         widths = (c, 2 * c, 4 * c, 4 * c)
         self.down = nn.ModuleList(
             _conv(inputs, outputs, 1 if level == 0 else 2)
-            for level, (inputs, outputs) in enumerate(zip((4 * INPUTS, *widths), widths, strict=False))
+            for level, (inputs, outputs) in enumerate(zip((4 * config.inputs, *widths), widths, strict=False))
         )
         self.bottom = nn.Sequential(*(_Residual(4 * c) for _ in range(config.blocks)))
         self.up = nn.ModuleList(_conv(i, o) for i, o in ((8 * c, 4 * c), (6 * c, 2 * c), (3 * c, c)))
-        self.head = nn.Conv2d(c, 16, 3, 1, 1)
+        self.head = nn.Conv2d(c, 4 * config.outputs, 3, 1, 1)
+        self._colours = config.colours
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        """Colour and matte of a batch of crops."""
+        """Colour (no channels where the config has none) and matte of a batch of crops."""
         skips: list[Tensor] = []
-        x = F.pixel_unshuffle(x, 2)  # (n, 40, s/2, s/2)
+        x = F.pixel_unshuffle(x, 2)  # (n, 4 * inputs, s/2, s/2)
         for layer in self.down:
             x = layer(x)  # (n, c..4c, s/2..s/16, s/2..s/16)
             skips.append(x)
         x = self.bottom(x)  # (n, 4c, s/16, s/16)
         for level, layer in enumerate(self.up):
             x = layer(torch.cat([F.interpolate(x, scale_factor=2.0, mode="nearest"), skips[2 - level]], 1))
-        drawn = F.pixel_shuffle(self.head(x), 2)  # (n, 4, s, s)
-        return torch.tanh(drawn[:, :3]), torch.sigmoid(drawn[:, 3:])
+        drawn = F.pixel_shuffle(self.head(x), 2)  # (n, outputs, s, s)
+        return torch.tanh(drawn[:, : self._colours]), torch.sigmoid(drawn[:, self._colours :])

@@ -1,4 +1,4 @@
-"""The generator's network in a TensorRT engine, in fp16. Not run on a GPU yet: by name only.
+"""A network in a TensorRT engine, in fp16. Not run on a GPU yet: by name only.
 
 Pinned host memory on both sides, one stream; PyCUDA in the primary context, which torch shares. CUDA contexts belong to
 threads, and networks are loaded in one thread and used in another, so every call makes the context current for itself.
@@ -14,7 +14,7 @@ import pycuda.autoprimaryctx
 import pycuda.driver as cuda
 from numpy.typing import NDArray
 
-from models.config import INPUTS, RendererConfig
+from models.config import RendererConfig
 from models.graph import build_graph
 from models.runtimes import Precision
 from models.tensorrt_engine import EngineError, build_engine, cached_engine, find_tensorrt, key_of
@@ -41,8 +41,8 @@ class TensorRtNetwork:
         self._execution = self._engine.create_execution_context()
         size = config.size_px
         self._stream = cuda.Stream()
-        self._crops = cuda.pagelocked_empty((count, size, size, INPUTS), np.uint8)
-        self._drawn = cuda.pagelocked_empty((count, size, size, 4), np.float32)
+        self._crops = cuda.pagelocked_empty((count, size, size, config.inputs), np.uint8)
+        self._drawn = cuda.pagelocked_empty((count, size, size, config.outputs), np.float32)
         self._buffers: dict[str, Any] = {
             "crops": cuda.mem_alloc(self._crops.nbytes),
             "drawn": cuda.mem_alloc(self._drawn.nbytes),
@@ -51,7 +51,7 @@ class TensorRtNetwork:
             self._execution.set_tensor_address(name, int(buffer))
 
     def __call__(self, crops: NDArray[np.uint8]) -> NDArray[np.float32]:
-        """(n, size, size, 10) uint8 to (n, size, size, 4): colour in [0, 255], matte in [0, 1]."""
+        """(n, size, size, inputs) uint8 to (n, size, size, outputs): colour in [0, 255], matte in [0, 1]."""
         self._context.push()
         try:
             self._crops[...] = crops

@@ -1,4 +1,4 @@
-"""The generator's network in torch: the definition itself, on the CPU in fp32 or on a GPU in fp16."""
+"""A network in torch: the definition itself, on the CPU in fp32 or on a GPU in fp16."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class TorchNetwork:
 
     @torch.inference_mode()
     def __call__(self, crops: NDArray[np.uint8]) -> NDArray[np.float32]:
-        """(n, size, size, 10) uint8 to (n, size, size, 4): colour in [0, 255], matte in [0, 1]."""
+        """(n, size, size, inputs) uint8 to (n, size, size, outputs): colour in [0, 255], matte in [0, 1]."""
         x = torch.from_numpy(crops).to(self._device).permute(0, 3, 1, 2).to(self._dtype) / 127.5 - 1
         colour, matte = self._net(x)
         whole = torch.cat([(colour + 1) * 127.5, matte], 1).float()

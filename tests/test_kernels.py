@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import cv2
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -168,3 +169,115 @@ def test_composite_ends_of_the_matte(implementation: str, alpha: int, wins: str)
     canvas, layer = np.full((4, 5, 3), 10, np.uint8), np.full((4, 5, 3), 200, np.uint8)
     load("composite", implementation)(canvas, layer, np.full((4, 5), alpha, np.uint8), 0, 0)
     assert (canvas == (10 if wins == "canvas" else 200)).all()
+
+
+def _smooth(random: np.random.Generator, height: int, width: int) -> NDArray[np.uint8]:
+    """A smooth random picture (height, width, 3)."""
+    coarse = random.integers(0, 256, (height // 16 + 2, width // 16 + 2, 3), np.uint8)
+    return np.asarray(cv2.resize(coarse, (width, height), interpolation=cv2.INTER_CUBIC), np.uint8)
+
+
+@implementations
+@given(SEEDS, st.integers(1, 12))
+@settings(max_examples=25, deadline=None)
+def test_feather_equals_reference(implementation: str, seed: int, radius: int) -> None:
+    random = np.random.default_rng(seed)
+    mask = (random.random((random.integers(1, 40), random.integers(1, 40))) < 0.9).astype(np.uint8) * 200
+    expected, found = np.empty_like(mask), np.empty_like(mask)
+    load("feather", "reference")(mask, radius, expected)
+    load("feather", implementation)(mask, radius, found)
+    assert np.array_equal(expected, found)  # whole-number arithmetic: equal to the bit
+
+
+@implementations
+def test_feather_fades_inwards_from_a_straight_edge(implementation: str) -> None:
+    mask = np.zeros((40, 40), np.uint8)
+    mask[:, 10:] = 1
+    matte = np.empty_like(mask)
+    load("feather", implementation)(mask, 4, matte)
+    row = matte[20].astype(int)
+    assert (row[:10] == 0).all()
+    assert (np.diff(row[9:20]) >= 0).all()
+    assert (row[18:] == 255).all()
+    assert 0 < row[13] < 255
+
+
+@implementations
+@given(SEEDS, st.integers(0, 6))
+@settings(max_examples=25, deadline=None)
+def test_blend_multiband_equals_reference(implementation: str, seed: int, levels: int) -> None:
+    random = np.random.default_rng(seed)
+    height, width = (int(n) for n in random.integers(1, 70, 2))
+    canvas, layer = (random.integers(0, 256, (height, width, 3), np.uint8) for _ in range(2))
+    matte = random.integers(0, 256, (height, width), np.uint8)
+    expected, found = np.empty_like(canvas), np.empty_like(canvas)
+    load("blend_multiband", "reference")(canvas, layer, matte, levels, expected)
+    load("blend_multiband", implementation)(canvas, layer, matte, levels, found)
+    # float32 summed in another order: a value that lies on a half rounds the other way
+    assert np.abs(expected.astype(int) - found).max() <= 1
+    assert (expected != found).mean() <= 0.002
+
+
+@implementations
+@pytest.mark.parametrize(("alpha", "wins"), [(0, "canvas"), (255, "layer")])
+def test_blend_multiband_ends_of_the_matte(implementation: str, alpha: int, wins: str) -> None:
+    random = np.random.default_rng(2)
+    pictures = {name: random.integers(0, 256, (33, 47, 3), np.uint8) for name in ("canvas", "layer")}
+    out = np.empty_like(pictures["canvas"])
+    load("blend_multiband", implementation)(
+        pictures["canvas"], pictures["layer"], np.full((33, 47), alpha, np.uint8), 4, out
+    )
+    assert np.abs(out.astype(int) - pictures[wins]).max() <= 1  # the bands are taken apart and put together in float32
+
+
+@implementations
+@given(SEEDS)
+@settings(max_examples=12, deadline=None)
+def test_blend_poisson_equals_reference(implementation: str, seed: int) -> None:
+    """Masks as faces have them, and ones with holes, islands and a rim that touches the picture's."""
+    random = np.random.default_rng(seed)
+    height, width = (int(n) for n in random.integers(3, 90, 2))
+    canvas, layer = _smooth(random, height, width), _smooth(random, height, width)
+    field = cv2.GaussianBlur(random.normal(0, 1, (height, width)), (0, 0), random.uniform(0.5, 12))
+    mask = (field > random.uniform(-0.1, 0.05)).astype(np.uint8)
+    expected, found = np.empty_like(canvas), np.empty_like(canvas)
+    load("blend_poisson", "reference")(canvas, layer, mask, expected)
+    load("blend_poisson", implementation)(canvas, layer, mask, found)
+    # iterations stop when a smooth error is under 0.4 grey levels: with rounding that is one level, at an island's edge two
+    difference = np.abs(expected.astype(int) - found)
+    assert difference.max() <= 2
+    assert difference.mean() <= 0.15
+
+
+@implementations
+def test_blend_poisson_of_a_picture_in_another_light_is_the_canvas(implementation: str) -> None:
+    """Gradients are kept and the edge decides the colour: what differs by a constant comes out the same."""
+    canvas = _smooth(np.random.default_rng(3), 80, 96) // 2 + 60
+    out = np.empty_like(canvas)
+    mask = np.zeros(canvas.shape[:2], np.uint8)
+    mask[10:70, 20:80] = 1
+    load("blend_poisson", implementation)(canvas, canvas - 40, mask, out)
+    assert np.abs(out.astype(int) - canvas).max() <= 1
+
+
+@implementations
+@given(SEEDS, st.integers(2, 33))
+@settings(max_examples=25, deadline=None)
+def test_match_colour_equals_reference(implementation: str, seed: int, size: int) -> None:
+    random = np.random.default_rng(seed)
+    picture = random.integers(0, 256, (9, 14, 3), np.uint8)
+    table = random.uniform(-20, 280, (size, size, size, 3)).astype(np.float32)
+    expected, found = np.empty_like(picture), np.empty_like(picture)
+    load("match_colour", "reference")(picture, table, expected)
+    load("match_colour", implementation)(picture, table, found)
+    assert np.abs(expected.astype(int) - found).max() <= 1  # float32 in another order: a half may round the other way
+
+
+@implementations
+def test_match_colour_by_the_plain_table_changes_nothing(implementation: str) -> None:
+    steps = np.linspace(0, 255, 17, dtype=np.float32)
+    table = np.stack(np.meshgrid(steps, steps, steps, indexing="ij"), -1)
+    picture = np.random.default_rng(4).integers(0, 256, (40, 50, 3), np.uint8)
+    out = np.empty_like(picture)
+    load("match_colour", implementation)(picture, table, out)
+    assert np.array_equal(out, picture)

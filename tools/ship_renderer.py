@@ -14,7 +14,7 @@ import torch
 from numpy.typing import NDArray
 from safetensors.numpy import save
 
-from models.config import CONFIGS, INPUTS
+from models.config import CONFIGS, RendererConfig
 from models.torch_runtime import TorchNetwork
 from models.weights import load_weights, weights_folder, write_with_sum
 
@@ -30,15 +30,16 @@ def ship(run: Path, part: str) -> None:
     data = save(kept)
     write_with_sum(path, data)
     FIXTURES.mkdir(exist_ok=True)
-    crops = example_crop(CONFIGS[part].size_px)
+    crops = example_crop(CONFIGS[part])
     answer = TorchNetwork(load_weights(part), CONFIGS[part], "cpu")(crops)
     np.savez_compressed(FIXTURES / f"renderer_{part}.npz", crops=crops, answer=answer)
     print(f"{path}: {len(data) / 1e6:.1f} MB")
 
 
-def example_crop(size_px: int) -> NDArray[np.uint8]:
-    """(1, size, size, 10) uint8: smooth random patterns."""
-    coarse = np.random.default_rng(0).uniform(0, 255, (1, INPUTS, size_px // 8, size_px // 8)).astype(np.float32)
+def example_crop(config: RendererConfig) -> NDArray[np.uint8]:
+    """(1, size, size, inputs) uint8: smooth random patterns."""
+    cells = config.size_px // 8
+    coarse = np.random.default_rng(0).uniform(0, 255, (1, config.inputs, cells, cells)).astype(np.float32)
     smooth = torch.nn.functional.interpolate(torch.from_numpy(coarse), scale_factor=8.0, mode="bilinear")
     return np.ascontiguousarray(smooth.permute(0, 2, 3, 1).numpy().astype(np.uint8))
 

@@ -173,7 +173,7 @@ class Pairs:
             warped = portrait.draw_target(seen)
             for place in PLACES:
                 size = self._sizes[place.part]
-                matrix = _shaken(crop_matrix(place, seen, size), shake, target.pose, size)
+                matrix = shaken(crop_matrix(place, seen, size), shake, target.pose, size)
                 reference = crop(photograph, crop_matrix(place, at_rest, size), size)
                 inputs = network_input(
                     warped, seen, portrait.backward, reference, place, matrix, portrait.face.pose.scale
@@ -195,7 +195,7 @@ class _Openness:
     lids: NDArray[np.float64]  # larger where the lids are shut
 
 
-def _shaken(matrix: NDArray[np.float32], shake: NDArray[np.float64], pose: Pose, size: int) -> NDArray[np.float32]:
+def shaken(matrix: NDArray[np.float32], shake: NDArray[np.float64], pose: Pose, size: int) -> NDArray[np.float32]:
     """The crop moved, scaled and turned a little about its middle."""
     x, y, log_scale, turn = shake
     c, s = np.cos(turn) * np.exp(log_scale), np.sin(turn) * np.exp(log_scale)

@@ -1,4 +1,4 @@
-"""Crops of the mouth and of the eyes in which the generator works: where they lie, and what is drawn into them."""
+"""Crops of mouth, eyes and face in which networks work: where they lie, and what is drawn into them."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from engine.face.pose import euler_from_rotation
 from engine.face.retarget import Target
 from engine.render.patch import Region
 
-Part = Literal["mouth", "eye"]
+Part = Literal["mouth", "eye", "occlusion"]
 SUBPIXEL_BITS = 4
 STRETCH_OCTAVES = 2.0  # an area that was stretched or squeezed by more than two powers of two counts as that
 LARGEST_STEP = 1.4  # pixels of the picture for one of the crop that bilinear sampling takes without loss
@@ -36,7 +36,8 @@ class Place:
 MOUTH = Place("mouth", lm.LIPS_OUTER, 0.07, 1.2)
 EYE_LEFT = Place("eye", lm.EYE_LEFT, -0.06, 0.8)
 EYE_RIGHT = Place("eye", lm.EYE_RIGHT, -0.06, 0.8, mirrored=True)
-PLACES = (MOUTH, EYE_LEFT, EYE_RIGHT)
+PLACES = (MOUTH, EYE_LEFT, EYE_RIGHT)  # of the generator
+FACE = Place("occlusion", lm.OVAL, 0.0, 2.6)
 
 
 def crop_matrix(place: Place, target: Target, size_px: int) -> NDArray[np.float32]:
@@ -87,7 +88,7 @@ def to_crop(points_px: NDArray[np.float32], matrix: NDArray[np.float32]) -> NDAr
 
 
 def draw_geometry(place: Place, target: Target, matrix: NDArray[np.float32], size_px: int) -> NDArray[np.uint8]:
-    """(size, size, 3): where the target's parts lie. Mouth: inner lips, outer lips, lines of chin and nose;
+    """(size, size, 3): where the target's parts lie, for a place of the generator. Mouth: inner lips, outer lips, lines of chin and nose;
     eye: opening of the lids, iris, line of the brow."""
     points = to_crop(target.landmarks_px, matrix)
     drawing = [np.zeros((size_px, size_px), np.uint8) for _ in range(3)]

@@ -1,0 +1,228 @@
+"""Train the occlusion network: python -m tools.train_occlusion --data DATA/train --out out/train --minutes 40
+
+Faces of stills and clips with things pasted in front of them (`tools/occluders.py`), as FSGAN's segmentation is trained on
+composited hands (Nirkin et al., ICCV 2019, section 4.1). The matte of the picture before is an input, so that the answer is steady; in
+training it is the truth moved a little, nothing, or wrong. Writes to OUT/occlusion: `checkpoint.pt` (go on from it by calling the
+same command again), `weights.pt` (EMA), `log.jsonl`, `sheet.png`. `tools.ship_renderer` makes shipped weights of it. Needs
+the extra `train`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.nn import functional as F
+from torch.utils.data import DataLoader, IterableDataset
+
+from engine.face.pose import fit_head
+from engine.face.reference import reference_face
+from engine.face.retarget import Target
+from engine.render.crops import FACE, crop, crop_matrix, to_crop
+from engine.render.occlusion import contour
+from models.config import CONFIGS, OCCLUSION_INPUTS
+from models.renderer import Renderer
+from tools.occluders import Occluder, Occluders
+from tools.training_pairs import Footage, load_clip, load_stills, shaken
+
+CONFIG = CONFIGS["occlusion"]
+BATCH = 32
+CLIP_STEP = 4  # every so many frames of a clip
+PLAIN = 0.25  # of all crops have nothing in front
+TWO = 0.15  # have two things
+JITTER = (0.06, 0.08, 5.0)  # of the crop: shift (inter-ocular distances), scale (natural log), degrees
+NO_MEMORY, WRONG_MEMORY = 0.35, 0.08  # how often the matte before is empty, or another one
+MOTION_PX = 3.0  # from one picture to the next, of the crop
+RATE, EMA, LOG_STEPS = 1e-3, 0.998, 100
+OUTSIDE = 0.05  # weight of what lies beyond the contour
+
+
+class Crops(IterableDataset[NDArray[np.uint8]]):
+    """(size, size, 7) uint8 without end: the network's inputs, the truth, the weight of each pixel."""
+
+    def __init__(self, folder: Path, seed: int) -> None:
+        self._folder, self._seed = folder, seed
+
+    def __iter__(self) -> Iterator[NDArray[np.uint8]]:
+        cv2.setNumThreads(1)
+        self._random = np.random.default_rng(self._seed)
+        clips = [load_clip(path) for path in sorted((self._folder / "clips").glob("*.mp4"))]
+        stills = [s for sub in sorted(self._folder.glob("stills_*")) for s in load_stills(sub)]
+        thinned = [Footage(c.name, c.pictures[::CLIP_STEP], c.landmarks_px[::CLIP_STEP]) for c in clips]
+        faces = [(p, points) for f in (*thinned, *stills) for p, points in zip(f.pictures, f.landmarks_px, strict=True)]
+        occluders = Occluders([f.pictures[0] for f in stills], self._random)
+        while True:
+            yield self._unit(*faces[self._random.integers(len(faces))], occluders)
+
+    def _unit(
+        self, picture: NDArray[np.uint8], points_px: NDArray[np.float32], occluders: Occluders
+    ) -> NDArray[np.uint8]:
+        r, size = self._random, CONFIG.size_px
+        target = Target(points_px, fit_head(reference_face().mean, points_px))
+        shift, scale, turn = JITTER
+        shake = np.array([*r.normal(0, shift, 2), r.normal(0, scale), np.radians(r.normal(0, turn))])
+        matrix = shaken(crop_matrix(FACE, target, size), shake, target.pose, size)
+        seen, points = crop(picture, matrix, size), to_crop(points_px, matrix)
+        truth = np.zeros((size, size), np.float32)
+        count = int(r.choice([0, 1, 2], p=[PLAIN, 1 - PLAIN - TWO, TWO]))
+        for _ in range(count):
+            thing = occluders.draw(seen, points)
+            seen, truth = thing.over(seen, r.uniform(0, 1)), np.maximum(truth, thing.matte)
+        before = self._before(seen, points, truth, occluders)
+        face = contour((points + r.normal(0, 0.01 * size, (1, 2))).astype(np.float32), size)
+        near = cv2.GaussianBlur(cv2.dilate(contour(points, size), np.ones((7, 7), np.uint8)), (0, 0), 2)
+        weight = np.maximum(near, np.uint8(255 * OUTSIDE))
+        return np.dstack([self._filmed(seen), face, before, (255 * truth + 0.5).astype(np.uint8), weight])
+
+    def _before(
+        self, seen: NDArray[np.uint8], points: NDArray[np.float32], truth: NDArray[np.float32], occluders: Occluders
+    ) -> NDArray[np.uint8]:
+        r, draw = self._random, self._random.random()
+        if draw < NO_MEMORY:
+            return np.zeros(truth.shape, np.uint8)
+        other: Occluder | None = occluders.draw(seen, points) if draw < NO_MEMORY + WRONG_MEMORY else None
+        matte = truth if other is None else other.matte
+        dx, dy = r.normal(0, MOTION_PX, 2)
+        moved = cv2.warpAffine(matte, np.array([[1, 0, dx], [0, 1, dy]], np.float32), matte.shape[::-1])
+        return (255 * np.clip(moved * r.uniform(0.7, 1.0) + 0.5 / 255, 0, 1)).astype(np.uint8)
+
+    def _filmed(self, crop_bgr: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        """In another light, through a lens, a sensor and a codec."""
+        r = self._random
+        x = crop_bgr.astype(np.float32) * r.uniform(0.85, 1.18, 3) * r.uniform(0.6, 1.3) + r.normal(0, 10)
+        if r.random() < 0.5:
+            x = cv2.GaussianBlur(x, (0, 0), r.uniform(0.3, 1.4))
+        x = x + r.normal(0, r.uniform(0, 6), x.shape)
+        result = np.clip(x, 0, 255).astype(np.uint8)
+        if r.random() < 0.5:
+            coded = cv2.imencode(".jpg", result, [cv2.IMWRITE_JPEG_QUALITY, int(r.integers(35, 95))])[1]
+            result = np.asarray(cv2.imdecode(coded, cv2.IMREAD_COLOR), np.uint8)
+        return result
+
+
+def loss_of(matte: Tensor, truth: Tensor, weight: Tensor) -> Tensor:
+    """Cross entropy and Dice, weighted."""
+    entropy = F.binary_cross_entropy(matte.clamp(1e-4, 1 - 1e-4), truth, weight=weight)
+    both = (matte * truth * weight).sum((1, 2, 3))
+    all_of = ((matte + truth) * weight).sum((1, 2, 3))
+    return entropy + 0.3 * (1 - (2 * both + 20) / (all_of + 20)).mean()
+
+
+def overlap(matte: Tensor, truth: Tensor, weight: Tensor) -> float:
+    """Intersection over union of all crops' occluders inside the contours."""
+    inside = weight > 0.5
+    found, wanted = (matte > 0.5) & inside, (truth > 0.5) & inside
+    return float((found & wanted).sum() / (found | wanted).sum().clamp(min=1))
+
+
+def split(units: Tensor, device: torch.device) -> tuple[Tensor, Tensor, Tensor]:
+    """Inputs in [-1, 1], truth and weight in [0, 1]; mirrored at random."""
+    x = units.to(device).permute(0, 3, 1, 2).float()
+    flipped = torch.rand(len(x), device=device) < 0.5
+    x[flipped] = x[flipped].flip(3)
+    x = x.contiguous(memory_format=torch.channels_last)
+    return (
+        x[:, :OCCLUSION_INPUTS] / 127.5 - 1,
+        x[:, OCCLUSION_INPUTS : OCCLUSION_INPUTS + 1] / 255,
+        x[:, OCCLUSION_INPUTS + 1 :] / 255,
+    )
+
+
+@torch.no_grad()
+def sheet(network: Renderer, inputs: Tensor, truth: Tensor, path: Path) -> None:
+    """Picture, matte before, answer, truth."""
+    network.eval()
+    _, matte = network(inputs)
+    grey = [t.expand(-1, 3, -1, -1) for t in (inputs[:, 4:5], 2 * matte - 1, 2 * truth - 1)]
+    rows = torch.cat([inputs[:, :3], *grey], 3).permute(0, 2, 3, 1).cpu().numpy()
+    picture = np.hstack([np.vstack(list(rows[i : i + 8])) for i in range(0, len(rows), 8)])
+    cv2.imwrite(str(path), ((picture + 1) * 127.5).astype(np.uint8))
+
+
+def run(data: Path, out: Path, minutes: float, workers: int) -> Iterator[dict[str, float]]:
+    out.mkdir(parents=True, exist_ok=True)
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    like: Any = {"device": device, "memory_format": torch.channels_last}
+    network, average = Renderer(CONFIG).to(**like), Renderer(CONFIG).to(**like)
+    average.load_state_dict(network.state_dict())
+    optimiser = torch.optim.Adam(network.parameters(), RATE)
+    parts: dict[str, Any] = {"network": network, "average": average, "optimiser": optimiser}
+    step, seconds, checkpoint = 0, 0.0, out / "checkpoint.pt"
+    if checkpoint.exists():
+        state = torch.load(checkpoint, map_location=device, weights_only=True)
+        for name, part in parts.items():
+            part.load_state_dict(state[name])
+        step, seconds = state["step"], state["seconds"]
+    loader = DataLoader(Crops(data, int(time.time())), BATCH, num_workers=workers, multiprocessing_context="spawn")
+    losses, overlaps, last_s = list[float](), list[float](), time.monotonic()
+    for units in loader:
+        inputs, truth, weight = split(units, device)
+        share = seconds / (60 * minutes)
+        for group in optimiser.param_groups:
+            group["lr"] = RATE * max(0.01, 0.5 + 0.5 * float(np.cos(np.pi * min(share, 1))))
+        network.train()
+        _, matte = network(inputs)
+        loss = loss_of(matte, truth, weight)
+        optimiser.zero_grad()
+        loss.backward()
+        optimiser.step()
+        step += 1
+        _follow(average, network, min(EMA, step / (step + 20)))
+        losses.append(float(loss.detach()))
+        overlaps.append(overlap(matte.detach(), truth, weight))
+        now_s = time.monotonic()
+        seconds, last_s = seconds + min(now_s - last_s, 5.0), now_s
+        over = seconds >= 60 * minutes
+        if step % LOG_STEPS == 0 or over:
+            state = {name: part.state_dict() for name, part in parts.items()} | {"step": step, "seconds": seconds}
+            torch.save(state, checkpoint.with_suffix(".part"))
+            checkpoint.with_suffix(".part").replace(checkpoint)
+            torch.save(average.state_dict(), out / "weights.pt")
+            sheet(average, inputs, truth, out / "sheet.png")
+            yield {
+                "step": step,
+                "minutes": seconds / 60,
+                "loss": float(np.mean(losses)),
+                "overlap": float(np.mean(overlaps)),
+            }
+            losses.clear()
+            overlaps.clear()
+        if over:
+            return
+
+
+@torch.no_grad()
+def _follow(average: Renderer, network: Renderer, keep: float) -> None:
+    for mean, now in zip(average.state_dict().values(), network.state_dict().values(), strict=True):
+        if mean.dtype.is_floating_point:
+            mean.lerp_(now, 1 - keep)
+        else:
+            mean.copy_(now)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--data", type=Path, required=True)
+    parser.add_argument("--out", type=Path, default=Path("out/train"))
+    parser.add_argument("--minutes", type=float, default=40)
+    parser.add_argument("--workers", type=int, default=1, help="processes that make crops")
+    asked = parser.parse_args()
+    out = asked.out / "occlusion"
+    for line in run(asked.data, out, asked.minutes, asked.workers):
+        text = json.dumps({key: round(value, 4) for key, value in line.items()})
+        print(text, flush=True)
+        with (out / "log.jsonl").open("a", encoding="utf-8") as log:
+            log.write(text + "\n")
+
+
+if __name__ == "__main__":
+    main()
