@@ -28,11 +28,11 @@ from engine.capture.video_file import VideoFile
 from engine.face import landmarks as lm
 from engine.face.calibration import Calibration, Neutral
 from engine.machine import describe
-from engine.offline import neutral_of_clip
 from engine.puppet.format import Reference, load_puppet
 from engine.puppet.shipped import shipped_folder
 from engine.render.generator import Networks
 from engine.track.facemesh import LandmarkTracker, find_faces
+from engine.track.footage import neutral_of_clip
 from engine.track.tracker import Tracked, Tracker
 
 OPEN_GAP = 0.05  # lips further apart than this are an open mouth, inter-ocular distances

@@ -32,12 +32,12 @@ from engine.capture.video_file import VideoFile
 from engine.face.calibration import Calibration, Neutral
 from engine.live.frame import Frame
 from engine.machine import describe
-from engine.offline import neutral_of_clip
 from engine.puppet.consent import Consent
 from engine.puppet.format import Puppet, Reference
 from engine.render.generator import Networks, Runtime, load_networks
-from engine.render.scene import PortraitScene
+from engine.render.scene import Scene, portrait_scene
 from engine.track.facemesh import FaceDetector, find_faces
+from engine.track.footage import neutral_of_clip
 from engine.track.tracker import Tracked, Tracker
 
 # what is measured: least range of the clip, and target; openings in inter-ocular distances, lids in eye widths, degrees
@@ -92,10 +92,10 @@ def read_clip(path: Path, judge: Judge) -> Clip:
     return Clip(path.stem, frames, tracked, opinions, measure(judge, opinions, width, height))
 
 
-def scene_of(reference: Reference, *, keep_expression: bool = False, networks: Networks | None = None) -> PortraitScene:
+def scene_of(reference: Reference, *, keep_expression: bool = False, networks: Networks | None = None) -> Scene:
     """A scene of the photograph's own size."""
     height, width = reference.picture.shape[:2]
-    return PortraitScene(_puppet(reference), width, height, keep_expression=keep_expression, networks=networks)
+    return portrait_scene(_puppet(reference), width, height, keep_expression=keep_expression, networks=networks)
 
 
 def _puppet(reference: Reference) -> Puppet:

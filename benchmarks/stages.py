@@ -35,7 +35,7 @@ from engine.puppet.shipped import find_puppet
 from engine.render import portrait as portrait_module
 from engine.render.generator import load_networks
 from engine.render.quality import LADDER
-from engine.render.scene import PortraitScene, Rendered
+from engine.render.scene import Rendered, Scene, portrait_scene
 from engine.track.tracker import Tracker
 
 WARM_UP = 20
@@ -76,14 +76,14 @@ class Stopwatch:
 
 
 @contextmanager
-def instrumented(watch: Stopwatch, tracker: Tracker, scene: PortraitScene) -> Iterator[None]:
+def instrumented(watch: Stopwatch, tracker: Tracker, scene: Scene) -> Iterator[None]:
     """Time the parts of track and render from the outside while this lasts."""
-    portrait = scene._portrait
+    portrait = scene.view.portrait
     places: list[tuple[Any, str, str]] = [
         (tracker, "find", "track: landmarks"),
         (portrait.face, "retarget", "render: retarget"),
-        (portrait._mouth, "draw", "render: mouth"),
-        (portrait._irises, "draw", "render: irises"),
+        (portrait.photograph.mouth, "draw", "render: mouth"),
+        (portrait.photograph.irises, "draw", "render: irises"),
         (portrait_module, "warp_mesh", "render: warp_mesh"),
         (portrait_module, "sample", "render: sample"),
         (portrait_module, "soften_edges", "render: soften_edges"),
@@ -105,7 +105,7 @@ def measure(frames: int) -> dict[str, dict[str, float]]:
     """Percentiles of each stage and part over the demo clip at 1280 x 720, one stage at a time."""
     watch = Stopwatch()
     video, tracker = VideoFile(demo_clip()), Tracker()
-    scene = PortraitScene(load_puppet(find_puppet("bruno")), 1280, 720, networks=load_networks("auto"))
+    scene = portrait_scene(load_puppet(find_puppet("bruno")), 1280, 720, networks=load_networks("auto"))
     scene.draw(Performance.neutral())
     with instrumented(watch, tracker, scene):
         source = islice(video, frames + WARM_UP)
@@ -151,7 +151,7 @@ def measure_ladder(frames: int = 60) -> list[dict[str, Any]]:
     """What each quality that the governor may choose saves and shows: its time, and its likeness to the full picture while
     the demo performer drives (PSNR, dB; nobody sees a difference over 45)."""
     video, tracker = VideoFile(demo_clip()), Tracker()
-    scene = PortraitScene(load_puppet(find_puppet("bruno")), 1280, 720, networks=load_networks("auto"))
+    scene = portrait_scene(load_puppet(find_puppet("bruno")), 1280, 720, networks=load_networks("auto"))
     performances = [tracker(frame).performance or Performance.neutral() for frame in islice(video, 0, 4 * frames, 4)]
     rows, full = [], [scene.draw(p) for p in performances]
     for quality in LADDER:

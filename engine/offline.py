@@ -3,34 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from itertools import islice
 from pathlib import Path
 
 from engine.capture.video_file import VideoFile
 from engine.errors import ConfigError, SourceError
-from engine.face.calibration import WINDOW_S, Calibration, Candidate, Neutral, most_relaxed
+from engine.face.calibration import Calibration
 from engine.output.video_file import VideoFileSink
 from engine.perform.drivers import SUFFIXES, load_moments
 from engine.perform.recording import Moment
 from engine.perform.replay import frames_of, tracked
 from engine.puppet.format import load_puppet
 from engine.render.generator import Runtime, load_networks
-from engine.render.scene import PortraitScene
+from engine.render.scene import Scene, portrait_scene
+from engine.track.footage import neutral_of_clip
 from engine.track.tracker import Tracker
 
 REPLAY_RATE_HZ = 30.0  # what a player is told; pictures have their own times
-
-
-def neutral_of_clip(path: Path) -> Neutral | None:
-    """The most relaxed face of the performer in a clip's first seconds; None where there is no face in them."""
-    video, tracker = VideoFile(path), Tracker()
-    try:
-        first = islice(video, max(1, round(WINDOW_S * video.rate_hz)))
-        faces = [found for frame in first if (found := tracker.find(frame)) is not None]
-    finally:
-        tracker.close()
-        video.close()
-    return most_relaxed([Candidate.of(face) for face in faces]).without_smile() if faces else None
 
 
 def render(
@@ -55,7 +43,7 @@ def render(
         raise ConfigError(
             wanted="an output beside the driver", found=f"{output} is the driver", advice="Name another file."
         )
-    scene = PortraitScene(load_puppet(puppet), *size_px, networks=load_networks(runtime))
+    scene = portrait_scene(load_puppet(puppet), *size_px, networks=load_networks(runtime))
     if driver.suffix.lower() in SUFFIXES:
         return _render_performance(load_moments(driver), scene, output, progress)
     video = VideoFile(driver)
@@ -84,7 +72,7 @@ def render(
 
 
 def _render_performance(
-    moments: list[Moment], scene: PortraitScene, output: Path, progress: Callable[[int, int | None], None]
+    moments: list[Moment], scene: Scene, output: Path, progress: Callable[[int, int | None], None]
 ) -> tuple[int, int]:
     """One picture for each moment, at its own time."""
     sink = VideoFileSink(output, REPLAY_RATE_HZ, wait=True)

@@ -29,7 +29,7 @@ from engine.puppet.shipped import find_puppet
 from engine.render.generator import load_networks
 from engine.render.ladder import Step, first_that_fits
 from engine.render.quality import LADDER
-from engine.render.scene import PortraitScene
+from engine.render.scene import Scene, portrait_scene
 from engine.report import print_report, run_report, write_json
 from engine.track.tracker import Tracker
 
@@ -37,15 +37,15 @@ SETTLED_S = 10.0  # memory is compared with what it was then
 RECENT_FRAMES = 30
 
 
-def prepare_scene(config: RunConfig, tell: Callable[[str], object] = lambda reason: None) -> PortraitScene:
+def prepare_scene(config: RunConfig, tell: Callable[[str], object] = lambda reason: None) -> Scene:
     """Load puppet and networks, and draw once so that nothing is compiled while the camera waits."""
     puppet, networks = load_puppet(find_puppet(config.puppet)), load_networks(config.runtime, tell)
-    scene = PortraitScene(puppet, *config.size, networks=networks, absolute_pose=config.pose == "absolute")
+    scene = portrait_scene(puppet, *config.size, networks=networks, absolute_pose=config.pose == "absolute")
     scene.draw(Performance.neutral())
     return scene
 
 
-def prepare_stages(config: RunConfig) -> tuple[Tracker, PortraitScene]:
+def prepare_stages(config: RunConfig) -> tuple[Tracker, Scene]:
     """Scene and tracker of a camera's run, warm."""
     scene = prepare_scene(config)
     return open_tracker(config), scene

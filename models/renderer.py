@@ -9,7 +9,7 @@ Reenactment", ICCV 2019, section 3.2), local to one part, with a matte that leav
 
 The occlusion network is the same with fewer channels and without colour, as FSGAN's segmentation (section 3.3) is a U-Net:
 
-    input   (n, 5, s, s) float in [-1, 1]: the picture around a face BGR, the face's contour filled, the matte of the picture before
+    input   (n, 5, s, s) float in [-1, 1]: the picture around a face BGR, its contour filled, the matte before
     output  matte (n, 1, s, s) in [0, 1]: 1 where something lies in front of the face
 """
 

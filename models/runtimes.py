@@ -1,7 +1,8 @@
 """What executes the networks: a table, best first. Asked for by name there is no fallback.
 
-Every runtime takes crops as they are, (n, size, size, inputs) uint8, and gives (n, size, size, outputs) float32: the colour it
-would draw, BGR in [0, 255], where its config has one, and the matte in [0, 1]. `TOLERANCE` says how far each precision may be from torch in fp32.
+Every runtime takes crops as they are, (n, size, size, inputs) uint8, and gives (n, size, size, outputs) float32: the colour
+it would draw, BGR in [0, 255], where its config has one, and the matte in [0, 1]. `TOLERANCE` says how far each precision may
+be from torch in fp32.
 """
 
 from __future__ import annotations

@@ -28,8 +28,9 @@ from engine.render import generator as generator_module
 from engine.render.crops import PLACES, Place, crop, crop_matrix, draw_geometry, stretch, to_crop
 from engine.render.generator import PARTS, Networks, lay_back, load_networks
 from engine.render.portrait import Portrait
+from engine.render.portrait_view import PortraitView
 from engine.render.quality import LADDER
-from engine.render.scene import PortraitScene
+from engine.render.scene import Scene, portrait_scene
 from engine.track.tracker import Tracked, Tracker
 from models import runtimes
 from models.config import CONFIGS
@@ -244,7 +245,7 @@ def test_the_shipped_networks_draw_a_mouth_and_leave_the_rest(bruno: Puppet) -> 
     assert change[: y - unit].max() <= 40 if len(PARTS) > 1 else change[: y - unit].max() == 0
 
 
-class NeverIdle(PortraitScene):
+class NeverIdle(Scene):
     """A scene to which a slow machine is no silence."""
 
     def idle(self, now_s: float) -> None:
@@ -267,10 +268,10 @@ def test_the_live_loop_shows_what_is_rendered_offline(bruno: Puppet, demo_frames
         return tracked[frame.index]
 
     camera = SyntheticCamera("ok*12", demo_frames, 20.0)
-    scene = NeverIdle(bruno, 320, 180, networks=load_networks("openvino"))
+    scene = NeverIdle(PortraitView(bruno, 320, 180, networks=load_networks("openvino")))
     Pipeline(camera, track, scene, OutputStage([Remember()], 20.0), Meter()).run(30)
     tracker.close()
-    offline = PortraitScene(bruno, 320, 180, networks=load_networks("openvino"))
+    offline = portrait_scene(bruno, 320, 180, networks=load_networks("openvino"))
     assert len(shown) > 1
     for frame in shown:
         assert np.array_equal(offline(tracked[frame.index]).frame.bgr, frame.bgr)

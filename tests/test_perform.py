@@ -30,7 +30,7 @@ from engine.perform.recording import MOST_FRAMES, SHAPES, Moment, find_performan
 from engine.perform.replay import Replay
 from engine.puppet.format import Puppet
 from engine.puppet.shipped import shipped_folder
-from engine.render.scene import PortraitScene, Rendered
+from engine.render.scene import Rendered, Scene, portrait_scene
 from engine.sound.mfcc import RATE_HZ
 from engine.sound.source import SyntheticSound
 from engine.track.tracker import Tracked, Tracker
@@ -158,7 +158,7 @@ def test_what_was_recorded_is_kept_when_the_camera_fails(tmp_path: Path, demo_fr
 class Looking:
     """A scene that keeps what it was asked for and what it drew."""
 
-    def __init__(self, scene: PortraitScene) -> None:
+    def __init__(self, scene: Scene) -> None:
         self._scene = scene
         self.seen: list[tuple[Tracked, np.ndarray]] = []
 
@@ -174,9 +174,9 @@ class Looking:
 def test_a_live_replay_does_the_recorded_performance(tmp_path: Path, bruno: Puppet) -> None:
     moments = [Moment(i / 40, performance({"jawOpen": 0.046 * i}, (i, 0, 0))) for i in range(10)]
     save_performance(moments, tmp_path / "a.performance")
-    replay, scene = Replay(tmp_path / "a.performance"), Looking(PortraitScene(bruno, 160, 90))
+    replay, scene = Replay(tmp_path / "a.performance"), Looking(portrait_scene(bruno, 160, 90))
     Pipeline(replay, replay.track, scene, OutputStage([NullSink()], 40.0), Meter()).run(20)
-    fresh = PortraitScene(bruno, 160, 90)
+    fresh = portrait_scene(bruno, 160, 90)
     assert scene.seen
     for tracked, picture in scene.seen:
         wanted = moments[tracked.frame.index].performance

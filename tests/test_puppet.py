@@ -22,7 +22,7 @@ from engine.puppet.consent import Consent
 from engine.puppet.format import Puppet, load_puppet, save_puppet
 from engine.puppet.make import make_puppet, reference_from_photo
 from engine.puppet.shipped import find_puppet, known_puppets, shipped_folder
-from engine.render.scene import PortraitScene
+from engine.render.scene import portrait_scene
 
 CONSENT = Consent(kind="synthetic", who="nobody", date=dt.date(2026, 1, 2), scope="tests")
 
@@ -104,7 +104,7 @@ def unknown_kind(name: str, content: bytes) -> bytes:
     ("change", "message"),
     [
         (without_consent, r"a consent record in .*: none\. .*--consent"),
-        (from_the_future, r"format 1 or older.*format 99, made by a newer mimicam\. Update"),
+        (from_the_future, r"format 2 or older.*format 99, made by a newer mimicam\. Update"),
         (no_toml, "is not TOML"),
         (no_picture, r"reference_0\.jpg is missing"),
         (empty_picture, r"reference_0\.jpg is not a picture"),
@@ -178,7 +178,7 @@ def test_photograph_becomes_a_puppet(bruno: Puppet, tmp_path: Path) -> None:
 
 
 def closed_eyes(puppet: Puppet) -> NDArray[np.uint8]:
-    return PortraitScene(puppet, 800, 800).draw(performance({"eyeBlinkLeft": 1.1, "eyeBlinkRight": 1.1}))
+    return portrait_scene(puppet, 800, 800).draw(performance({"eyeBlinkLeft": 1.1, "eyeBlinkRight": 1.1}))
 
 
 def two_faces(puppet: Puppet) -> NDArray[np.uint8]:
@@ -198,9 +198,9 @@ def nobody(puppet: Puppet) -> NDArray[np.uint8]:
 
 
 def turned(puppet: Puppet) -> NDArray[np.uint8]:
-    once = PortraitScene(puppet, 800, 800).draw(performance({}, (-34, 0, 0)))
+    once = portrait_scene(puppet, 800, 800).draw(performance({}, (-34, 0, 0)))
     again = Puppet(puppet.name, puppet.created, puppet.origin, puppet.consent, (reference_from_photo(once, "once"),))
-    return PortraitScene(again, 800, 800).draw(performance({}, (-25, 0, 0)))
+    return portrait_scene(again, 800, 800).draw(performance({}, (-25, 0, 0)))
 
 
 @pytest.mark.parametrize(

@@ -20,7 +20,7 @@ from engine.puppet.format import Puppet
 from engine.render import eyes
 from engine.render.canvas import surround
 from engine.render.portrait import Portrait
-from engine.render.scene import PortraitScene
+from engine.render.scene import portrait_scene
 from engine.track.facemesh import find_faces
 from engine.track.tracker import Tracked
 from tools.build_render_fixture import draw
@@ -103,7 +103,7 @@ def test_no_iris_outside_of_shut_lids(bruno: Puppet, portrait: Portrait, monkeyp
 
 @pytest.mark.parametrize("turn", [(25, 0, 0), (-25, 10, 0), (0, -15, 20), (0, 10, -25)])
 def test_the_canvas_has_no_seam_where_the_moving_part_ends(bruno: Puppet, turn: tuple[float, float, float]) -> None:
-    scene = PortraitScene(bruno, 1280, 720)
+    scene = portrait_scene(bruno, 1280, 720)
     rest = scene.draw(Performance.neutral()).astype(int)
     moved = scene.draw(performance({}, turn, (0.2, 0.1, 0))).astype(int)
     changed = np.flatnonzero((np.abs(moved - rest) > 0).any((0, 2)))
@@ -124,7 +124,7 @@ def test_the_performers_picture_never_gets_through(bruno: Puppet) -> None:
     """Whatever the camera shows while the performer is lost, the output is the same to the bit."""
     outputs = []
     for level in (0, 255):
-        scene = PortraitScene(bruno, 320, 180)
+        scene = portrait_scene(bruno, 320, 180)
         frame = Frame(np.full((180, 320, 3), level, np.uint8), 0, 0.0)
         tracked = Tracked(frame, None, None, performance({"mouthSmileLeft": 0.58, "mouthSmileRight": 0.58}, (10, 0, 0)))
         pictures = [scene(tracked).frame.bgr]
@@ -138,7 +138,7 @@ def test_the_performers_picture_never_gets_through(bruno: Puppet) -> None:
 
 
 def test_answer_carries_index_and_time_of_its_frame(bruno: Puppet) -> None:
-    scene = PortraitScene(bruno, 320, 180)
+    scene = portrait_scene(bruno, 320, 180)
     rendered = scene(Tracked(Frame(np.zeros((4, 4, 3), np.uint8), 42, 7.5), None, None, None))
     assert (rendered.frame.index, rendered.frame.captured_s) == (42, 7.5)
     assert rendered.frame.bgr.shape == (180, 320, 3)
@@ -146,7 +146,7 @@ def test_answer_carries_index_and_time_of_its_frame(bruno: Puppet) -> None:
 
 @pytest.mark.parametrize("size", [(1280, 720), (720, 1280), (640, 480), (333, 211)])
 def test_canvas_holds_the_portrait_whole_and_no_edge_shows(bruno: Puppet, size: tuple[int, int]) -> None:
-    canvas = PortraitScene(bruno, *size).draw(Performance.neutral())
+    canvas = portrait_scene(bruno, *size).draw(Performance.neutral())
     assert canvas.shape == (size[1], size[0], 3)
     face = seen(np.ascontiguousarray(canvas))
     assert face[:, 0].min() > 0

@@ -15,11 +15,11 @@ from numpy.typing import NDArray
 from engine.capture.open import demo_clip
 from engine.capture.video_file import VideoFile
 from engine.face.calibration import Calibration
-from engine.offline import neutral_of_clip
 from engine.puppet.format import load_puppet
 from engine.puppet.shipped import known_puppets, shipped_folder
 from engine.render.generator import load_networks
-from engine.render.scene import PortraitScene
+from engine.render.scene import portrait_scene
+from engine.track.footage import neutral_of_clip
 from engine.track.tracker import Tracker
 
 MOMENTS_S = (0.0, 2.13, 3.7, 5.1, 6.5, 8.87)
@@ -54,7 +54,7 @@ def main() -> None:
     tracker = Tracker(Calibration(neutral_of_clip(demo_clip())))
     shipped = [load_puppet(p) for p in known_puppets() if p.parent == shipped_folder()]
     networks = load_networks("auto")
-    scenes = [PortraitScene(puppet, 1280, 720, networks=networks) for puppet in shipped]
+    scenes = [portrait_scene(puppet, 1280, 720, networks=networks) for puppet in shipped]
     columns = []
     for frame in video:
         tracked = tracker(frame)

@@ -1,10 +1,11 @@
 """Train the occlusion network: python -m tools.train_occlusion --data DATA/train --out out/train --minutes 40
 
 Faces of stills and clips with things pasted in front of them (`tools/occluders.py`), as FSGAN's segmentation is trained on
-composited hands (Nirkin et al., ICCV 2019, section 4.1). The matte of the picture before is an input, so that the answer is steady; in
-training it is the truth moved a little, nothing, or wrong. Writes to OUT/occlusion: `checkpoint.pt` (go on from it by calling the
-same command again), `weights.pt` (EMA), `log.jsonl`, `sheet.png`. `tools.ship_renderer` makes shipped weights of it. Needs
-the extra `train`.
+composited hands (Nirkin et al., ICCV 2019, section 4.1). The matte of the picture before is an input, so that the answer is
+steady; in training it is the truth moved a little, nothing, or wrong.
+
+Writes to OUT/occlusion: `checkpoint.pt` (go on from it by calling the same command again), `weights.pt` (EMA), `log.jsonl`,
+`sheet.png`. `tools.ship_renderer` makes shipped weights of it. Needs the extra `train`.
 """
 
 from __future__ import annotations
@@ -53,6 +54,7 @@ class Crops(IterableDataset[NDArray[np.uint8]]):
         self._folder, self._seed = folder, seed
 
     def __iter__(self) -> Iterator[NDArray[np.uint8]]:
+        """Crops, made in the process that asks."""
         cv2.setNumThreads(1)
         self._random = np.random.default_rng(self._seed)
         clips = [load_clip(path) for path in sorted((self._folder / "clips").glob("*.mp4"))]

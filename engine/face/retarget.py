@@ -55,14 +55,18 @@ class PuppetFace:
 
     def retarget(self, performance: Performance) -> Target:
         """Landmarks of this puppet doing what the performance does."""
-        shape = self.neutral + self._gains * performance.offsets
+        pose = self._pose(performance.head)
+        return Target(pose.apply(self.shape_of(performance.offsets)), pose)
+
+    def shape_of(self, offsets: lm.Points) -> lm.Points:
+        """Canonical shape (478, 3) of this face with an expression, `offsets` (478, 3) in the reference face's proportions."""
+        shape = (self.neutral + self._gains * offsets).astype(np.float32)
         for iris in (lm.IRIS_LEFT, lm.IRIS_RIGHT):
             shape[iris] = self.neutral[iris] + (shape[iris[0]] - self.neutral[iris[0]])
         for pairs, gap in self._lids:
             _fit_lids(shape, pairs, gap)
         _touch_lips(shape)
-        pose = self._pose(performance.head)
-        return Target(pose.apply(shape), pose)
+        return shape
 
     def _pose(self, head: HeadMotion) -> Pose:
         wanted = np.array(head.angles_deg)

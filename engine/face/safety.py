@@ -27,7 +27,7 @@ class SafeMotion:
         self._last = Performance.neutral()
         self._seen_s: float | None = None
         self._asked_s: float | None = None
-        self._strength = 1.0  # how much of the performance shows
+        self._strength = 1.0
 
     def __call__(self, performance: Performance | None, now_s: float) -> tuple[Performance, PuppetState]:
         """The performance to show at `now_s`, and what it is; `None` is a frame without a performer,
@@ -45,6 +45,11 @@ class SafeMotion:
         self._strength = max(0.0, self._strength - step_s / EASE_S)
         return self._shown(), PuppetState.EASING if self._strength > 0 else PuppetState.STILL
 
+    @property
+    def strength(self) -> float:
+        """How much of the performance shows, 0 to 1."""
+        s = self._strength if self._seen_s is not None else 0.0
+        return s * s * (3 - 2 * s)
+
     def _shown(self) -> Performance:
-        s = self._strength
-        return self._last if s >= 1 else self._last.eased(s * s * (3 - 2 * s))
+        return self._last if self._strength >= 1 else self._last.eased(self.strength)

@@ -3,8 +3,10 @@
     puppet.toml       name, created, origin, the consent record, the references
     reference_0.jpg   a photograph
     reference_0.npy   its landmarks, (478, 3) float32 px
+    clip_00000.jpg    frames of a clip, where there is one (format 2)
+    clip.safetensors  what was found in them (`engine.puppet.clip`)
 
-Nothing in it can be executed: TOML, JPEG or PNG, and npy without pickle. Only what the manifest names is read, and
+Nothing in it can be executed: TOML, JPEG or PNG, npy without pickle, safetensors. Only what the manifest names is read, and
 its size is bounded before it is unpacked.
 """
 
@@ -18,7 +20,7 @@ import zlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final, NoReturn
+from typing import Any, Final, NoReturn
 
 import cv2
 import numpy as np
@@ -29,12 +31,15 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from engine.errors import PuppetError
 from engine.face.landmarks import COUNT, Points
 from engine.files import write_whole
+from engine.puppet.clip import MOST_FRAMES, Analysis, Clip, decoded, encoded
 from engine.puppet.consent import Consent
 
-FORMAT: Final = 1
+FORMAT: Final = 2  # 1 where there is no clip
 MANIFEST: Final = "puppet.toml"
 LARGEST_MANIFEST_BYTES: Final = 64 * 1024
 LARGEST_PICTURE_BYTES: Final = 64 * 1024 * 1024
+LARGEST_ANALYSIS_BYTES: Final = 64 * 1024 * 1024
+ANALYSIS: Final = "clip.safetensors"
 LARGEST_LANDMARKS_BYTES: Final = 16 * 1024  # 478 x 3 as float64, and a header
 UNREADABLE: Final = (
     OSError, ValueError, EOFError, MemoryError, NotImplementedError, RuntimeError, zipfile.BadZipFile, zlib.error, cv2.error,
@@ -49,6 +54,12 @@ class _ReferenceEntry(BaseModel):
     landmarks: str = Field(pattern=r"^[\w-]+\.npy$")
 
 
+class _ClipEntry(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+    frames: int = Field(ge=1, le=MOST_FRAMES)
+    rate_hz: float = Field(gt=0, le=240)
+
+
 class _Manifest(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
     format: int
@@ -57,6 +68,7 @@ class _Manifest(BaseModel):
     origin: str
     consent: Consent
     references: list[_ReferenceEntry] = Field(min_length=1, max_length=64)
+    clip: _ClipEntry | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +88,7 @@ class Puppet:
     origin: str  # where the pictures come from
     consent: Consent
     references: tuple[Reference, ...]  # at least one; the first is the main one
+    clip: Clip | None = None
 
 
 def load_puppet(path: Path) -> Puppet:
@@ -88,15 +101,16 @@ def load_puppet(path: Path) -> Puppet:
         read = _folder_reader(path) if path.is_dir() else _zip_reader(path)
         manifest = _manifest(path, read(MANIFEST, LARGEST_MANIFEST_BYTES))
         references = tuple(_reference(path, read, entry) for entry in manifest.references)
+        clip = None if manifest.clip is None else _clip(path, read, manifest.clip)
     except UNREADABLE as error:
         _damaged(path, str(error) or type(error).__name__)
-    return Puppet(manifest.name, manifest.created, manifest.origin, manifest.consent, references)
+    return Puppet(manifest.name, manifest.created, manifest.origin, manifest.consent, references, clip)
 
 
 def save_puppet(puppet: Puppet, path: Path) -> None:
     """Write a puppet as a zip, whole or not at all. PuppetError when the place can't be written."""
-    manifest = {
-        "format": FORMAT,
+    manifest: dict[str, Any] = {
+        "format": 1 if puppet.clip is None else FORMAT,
         "name": puppet.name,
         "created": puppet.created,
         "origin": puppet.origin,
@@ -105,16 +119,20 @@ def save_puppet(puppet: Puppet, path: Path) -> None:
             {"picture": f"reference_{i}.jpg", "landmarks": f"reference_{i}.npy"} for i in range(len(puppet.references))
         ],
     }
+    if puppet.clip is not None:
+        manifest["clip"] = {"frames": len(puppet.clip), "rate_hz": puppet.clip.rate_hz}
     content = io.BytesIO()
     with zipfile.ZipFile(content, "w", zipfile.ZIP_STORED) as archive:
         _add(archive, MANIFEST, tomli_w.dumps(manifest).encode())
         for i, reference in enumerate(puppet.references):
-            how = [cv2.IMWRITE_JPEG_QUALITY, 95, cv2.IMWRITE_JPEG_SAMPLING_FACTOR, cv2.IMWRITE_JPEG_SAMPLING_FACTOR_444]
-            _, jpeg = cv2.imencode(".jpg", reference.picture, how)
-            _add(archive, f"reference_{i}.jpg", jpeg.tobytes())
+            _add(archive, f"reference_{i}.jpg", encoded(reference.picture))
             buffer = io.BytesIO()
             np.save(buffer, reference.landmarks_px.astype(np.float32), allow_pickle=False)
             _add(archive, f"reference_{i}.npy", buffer.getvalue())
+        if puppet.clip is not None:
+            for i, jpeg in enumerate(puppet.clip.jpegs):
+                _add(archive, _frame_name(i), jpeg)
+            _add(archive, ANALYSIS, puppet.clip.analysis.to_bytes())
     write_whole(path, content.getvalue(), "the puppet", PuppetError)
 
 
@@ -200,3 +218,19 @@ def _reference(path: Path, read: Reader, entry: _ReferenceEntry) -> Reference:
     if not isinstance(points, np.ndarray) or points.shape != (COUNT, 3) or not np.isfinite(points).all():
         _damaged(path, f"{entry.landmarks} does not hold {COUNT} landmarks")
     return Reference(np.asarray(picture, np.uint8), points.astype(np.float32))
+
+
+def _frame_name(index: int) -> str:
+    return f"clip_{index:05d}.jpg"
+
+
+def _clip(path: Path, read: Reader, entry: _ClipEntry) -> Clip:
+    """A clip's frames as they are stored; the first and the last are looked at, all others when they are shown."""
+    jpegs = tuple(read(_frame_name(i), LARGEST_PICTURE_BYTES) for i in range(entry.frames))
+    analysis = Analysis.from_bytes(read(ANALYSIS, LARGEST_ANALYSIS_BYTES), entry.frames)
+    for i in (0, entry.frames - 1):
+        try:
+            decoded(jpegs[i])
+        except ValueError:
+            _damaged(path, f"{_frame_name(i)} is not a picture")
+    return Clip(jpegs, entry.rate_hz, analysis)

@@ -88,8 +88,8 @@ def to_crop(points_px: NDArray[np.float32], matrix: NDArray[np.float32]) -> NDAr
 
 
 def draw_geometry(place: Place, target: Target, matrix: NDArray[np.float32], size_px: int) -> NDArray[np.uint8]:
-    """(size, size, 3): where the target's parts lie, for a place of the generator. Mouth: inner lips, outer lips, lines of chin and nose;
-    eye: opening of the lids, iris, line of the brow."""
+    """(size, size, 3): where the target's parts lie, for a place of the generator. Mouth: inner lips, outer lips, lines of chin
+    and nose; eye: opening of the lids, iris, line of the brow."""
     points = to_crop(target.landmarks_px, matrix)
     drawing = [np.zeros((size_px, size_px), np.uint8) for _ in range(3)]
     if place.part == "mouth":

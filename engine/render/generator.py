@@ -6,10 +6,11 @@ Crops are cut from the warped picture, upright on the face, redrawn, and laid ba
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cache
-from typing import Literal
+from types import MappingProxyType
+from typing import Literal, TypeVar
 
 import cv2
 import numpy as np
@@ -28,6 +29,7 @@ KEPT_DETAIL = 0.5  # of a picture twice as fine as the crop, less of one less fi
 # teeth that the network has redrawn elsewhere
 LEAST_MATTE = 4  # of 255: what is under this everywhere beyond a rectangle is left out there, less than a grey level
 EDGE_SHARE = 0.08  # of a crop's side over which the matte falls to nothing
+Loaded = TypeVar("Loaded")
 Runtime = RuntimeName | Literal["auto", "none"]
 PARTS: tuple[Part, ...] = ("mouth", "eye")  # those with shipped weights
 
@@ -50,17 +52,29 @@ def places_of(part: Part) -> list[Place]:
 
 
 def load_networks(runtime: Runtime, tell: Callable[[str], object] = lambda reason: None) -> Networks | None:
-    """The shipped networks. None for `none`, and for `auto` where nothing can execute them, which `tell` is told.
+    """The generator's shipped networks. None for `none`, and for `auto` where nothing can execute them, which `tell` is told.
 
     ConfigError when a runtime that was asked for by name can't be used, or when weights are damaged.
     """
+    return loaded(runtime, _load_parts, tell)
+
+
+def _load_parts(runtime: RuntimeName | Literal["auto"]) -> Networks:
+    by_part: dict[Part, Network] = {}
+    for part in PARTS:
+        by_part[part], runtime = load_network(part, len(places_of(part)), runtime)
+    assert runtime != "auto"
+    return Networks(by_part, runtime)
+
+
+def loaded(
+    runtime: Runtime, load: Callable[[RuntimeName | Literal["auto"]], Loaded], tell: Callable[[str], object]
+) -> Loaded | None:
+    """What `load` gives for a runtime; None and ConfigError as for `load_networks`."""
     if runtime == "none":
         return None
-    by_part: dict[Part, Network] = {}
-    chosen: RuntimeName | Literal["auto"] = runtime
     try:
-        for part in PARTS:
-            by_part[part], chosen = load_network(part, len(places_of(part)), chosen)
+        return load(runtime)
     except UnavailableError as error:
         if runtime == "auto":
             tell(f"without networks: {error}")
@@ -72,12 +86,10 @@ def load_networks(runtime: Runtime, tell: Callable[[str], object] = lambda reaso
         ) from error
     except DamagedWeightsError as error:
         raise ConfigError(
-            wanted="the generator's weights as shipped",
+            wanted="the networks' weights as shipped",
             found=str(error),
             advice="Reinstall mimicam, or use --runtime none.",
         ) from error
-    assert chosen != "auto"
-    return Networks(by_part, chosen)
 
 
 class Generator:
@@ -93,17 +105,27 @@ class Generator:
         }
         self._unit = at_rest.pose.scale * share
 
-    def draw(self, picture: NDArray[np.uint8], target: Target, backward: NDArray[np.float32]) -> None:
+    def draw(
+        self,
+        picture: NDArray[np.uint8],
+        target: Target,
+        backward: NDArray[np.float32],
+        strength: Mapping[Part, float] = MappingProxyType({}),
+    ) -> None:
         """Redraw `picture` (height, width, 3), in place. Its face lies at `target`; `backward` (height, width, 2) px is
-        the warp that it was made by."""
+        the warp that it was made by. `strength`, 1 if not named, is how much of a part is redrawn."""
         for part, network in self._networks.by_part.items():
+            share = np.float32(strength.get(part, 1.0))
+            if share == 0:
+                continue
             size, places = CONFIGS[part].size_px, places_of(part)
             matrices = [crop_matrix(place, target, size) for place in places]
             seen = [
                 network_input(picture, target, backward, self._references[place], place, matrix, self._unit)
                 for place, matrix in zip(places, matrices, strict=True)
             ]
-            for crops, drawn, matrix in zip(seen, network(np.stack(seen)), matrices, strict=True):
+            for crops, answer, matrix in zip(seen, network(np.stack(seen)), matrices, strict=True):
+                drawn = answer if share == 1 else answer * np.array([1, 1, 1, share], np.float32)
                 lay_back(picture, drawn, crops[..., :3], matrix)
 
 

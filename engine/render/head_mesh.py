@@ -37,7 +37,7 @@ def _patch(upper: list[int], lower: list[int]) -> list[tuple[int, int, int]]:
     return [t for t in triangles if len(set(t)) == 3]
 
 
-def _holes() -> list[tuple[int, int, int]]:
+def holes() -> list[tuple[int, int, int]]:
     """Triangles that close the mesh's holes at eyes and mouth, facing the camera."""
     found = []
     for contour, last in ((lm.EYE_LEFT, 8), (lm.EYE_RIGHT, 8), (lm.LIPS_INNER, 10)):
@@ -91,6 +91,19 @@ def relaxed(points_px: lm.Points, smallest_px2: float) -> lm.Points:
         if not hidden.any():
             break
         result[hidden] += 0.5 * (_neighbour_mean(result) - result)[hidden]
+    return result
+
+
+def rolled_lids(source_px: NDArray[np.float32], landmarks_px: lm.Points, scale: float) -> NDArray[np.float32]:
+    """Where vertices (n, 2) px read for a face at `landmarks_px` (478, 3): as an eye closes, its skin starts outside of the
+    lid's wet rim. `scale`: the source's size over the face's."""
+    result = source_px.copy()
+    for contour, pairs in ((lm.EYE_LEFT, lm.LID_PAIRS_LEFT), (lm.EYE_RIGHT, lm.LID_PAIRS_RIGHT)):
+        down = source_px[contour[12]] - source_px[contour[4]]
+        gap = np.linalg.norm(landmarks_px[contour[12], :2] - landmarks_px[contour[4], :2])
+        closed = 1 - min(1.0, float(gap) * scale / max(float(np.linalg.norm(down)), 1e-3))
+        result[pairs[:, 0]] -= np.float32(LID_RIM[0] * closed) * down
+        result[pairs[:, 1]] += np.float32(LID_RIM[1] * closed) * down
     return result
 
 
@@ -169,25 +182,19 @@ class HeadMesh:
                 (inner[i], outer[(i + 1) % count], inner[(i + 1) % count]),
             )
         ]
-        return np.concatenate([reference_face().triangles, np.array(_holes() + strips, np.int32)]).astype(np.int32)
+        return np.concatenate([reference_face().triangles, np.array(holes() + strips, np.int32)]).astype(np.int32)
 
     def source(self, landmarks_px: lm.Points, pose: Pose) -> NDArray[np.float32]:
         """Where in the photograph the vertices (n, 2) px read for a face at `landmarks_px` (478, 3).
 
         As an eye closes, its skin starts further and further outside of the lid's wet rim: shut lids show no white line.
         """
-        result = self.source_px.copy()
-        for contour, pairs in ((lm.EYE_LEFT, lm.LID_PAIRS_LEFT), (lm.EYE_RIGHT, lm.LID_PAIRS_RIGHT)):
-            down = self.source_px[contour[12]] - self.source_px[contour[4]]
-            gap = np.linalg.norm(landmarks_px[contour[12], :2] - landmarks_px[contour[4], :2]) / pose.scale
-            closed = 1 - min(1.0, float(gap) * self._pose.scale / max(float(np.linalg.norm(down)), 1e-3))
-            result[pairs[:, 0]] -= np.float32(LID_RIM[0] * closed) * down
-            result[pairs[:, 1]] += np.float32(LID_RIM[1] * closed) * down
-        return result
+        return rolled_lids(self.source_px, landmarks_px, self._pose.scale / pose.scale)
 
-    def place(self, landmarks_px: lm.Points, pose: Pose) -> lm.Points:
-        """Vertices (n, 3) px for a face at `landmarks_px` (478, 3) whose head stands at `pose`."""
+    def place(self, landmarks_px: lm.Points, pose: Pose, *, whole: bool = False) -> lm.Points:
+        """Vertices (n, 3) px for a face at `landmarks_px` (478, 3) whose head stands at `pose`. `whole`: all rings go where the
+        head goes, as where it is laid over another picture."""
         moved = pose.apply(self._rings_shape)
-        rings = self._rings_px + self._weights * (moved - self._rings_px)
+        rings = moved if whole else self._rings_px + self._weights * (moved - self._rings_px)
         skin = landmarks_px[: lm.SKIN_COUNT] + np.float32(pose.scale) * self._nudge @ pose.rotation.T
         return np.concatenate([skin, rings]).astype(np.float32)

@@ -11,11 +11,10 @@ from numpy.typing import NDArray
 from engine.face import landmarks as lm
 from engine.face.performance import Performance
 from engine.face.pose import Pose
-from engine.face.retarget import PuppetFace, Target
-from engine.render.eyes import Irises, paint_out_irises
+from engine.face.retarget import Target
 from engine.render.generator import Generator, Networks
 from engine.render.head_mesh import HeadMesh
-from engine.render.mouth import Mouth
+from engine.render.photograph import Photograph
 from engine.render.quality import LADDER, Quality
 from kernels.sample.cpu import sample
 from kernels.soften_edges.cpu import soften_edges
@@ -70,12 +69,12 @@ class Portrait:
     ) -> None:
         """`picture` (height, width, 3) BGR with its landmarks (478, 3) px. Without `networks` it is the warp alone."""
         height, width = picture.shape[:2]
-        self.face = PuppetFace(landmarks_px, keep_expression=keep_expression, absolute_pose=absolute_pose)
-        self._plain = paint_out_irises(picture, self.face.landmarks_px)
+        self.photograph = Photograph(
+            picture, landmarks_px, keep_expression=keep_expression, absolute_pose=absolute_pose
+        )
+        self.face = self.photograph.face
         self._mesh = HeadMesh(self.face.landmarks_px, self.face.pose, width, height)
-        self._irises = Irises(picture, self.face.landmarks_px)
-        self._mouth = Mouth(picture, self.face)
-        self._photograph, self._networks = picture, networks
+        self._networks = networks
         self._rasters: dict[float, _Raster] = {}
 
     def draw(self, performance: Performance, quality: Quality = LADDER[0]) -> tuple[NDArray[np.uint8], Target]:
@@ -89,7 +88,9 @@ class Portrait:
         shown = self._draw(target, raster, quality)
         if quality.share == 1:
             return shown
-        return np.asarray(cv2.resize(shown, self._plain.shape[1::-1], interpolation=cv2.INTER_LINEAR), np.uint8)
+        return np.asarray(
+            cv2.resize(shown, self.photograph.plain.shape[1::-1], interpolation=cv2.INTER_LINEAR), np.uint8
+        )
 
     @property
     def backward(self) -> NDArray[np.float32]:
@@ -98,11 +99,12 @@ class Portrait:
 
     def _raster(self, share: float) -> _Raster:
         if share not in self._rasters:
-            raster = _Raster.of(self._plain, share)
+            raster = _Raster.of(self.photograph.plain, share)
             if self._networks is not None:
-                at_rest = Target(self.face.landmarks_px, self.face.pose)
-                share = float(raster.factor.mean())
-                raster = replace(raster, generator=Generator(self._networks, self._photograph, at_rest, share))
+                generator = Generator(
+                    self._networks, self.photograph.picture, self.photograph.at_rest, float(raster.factor.mean())
+                )
+                raster = replace(raster, generator=generator)
             self._rasters[share] = raster
         return self._rasters[share]
 
@@ -118,9 +120,7 @@ class Portrait:
             jump = JUMP * self.face.pose.scale * float(raster.factor.mean())
             soften_edges(sampled, raster.backward, jump, picture)
         seen = raster.target(target)
-        self._mouth.draw(picture, seen)
-        turn = target.pose.rotation @ self.face.pose.rotation.T
-        self._irises.draw(picture, seen.landmarks_px, seen.pose.scale / self.face.pose.scale, turn)
+        self.photograph.draw_layers(picture, seen)
         if raster.generator is not None and quality.generator:
             raster.generator.draw(picture, seen, raster.backward)
         return picture

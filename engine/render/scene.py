@@ -1,29 +1,27 @@
-"""A puppet on its canvas at the output's size: what the render stage draws."""
+"""The render stage: shows performances in a mode, safely, and changes mode and puppet while it runs."""
 
 from __future__ import annotations
 
+import threading
 from dataclasses import dataclass
+from typing import Final
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.face import arkit
-from engine.face import landmarks as lm
-from engine.face.model import face_model
-from engine.face.performance import HeadMotion, Performance
+from engine.face.performance import Performance
 from engine.face.safety import PuppetState, SafeMotion
 from engine.live.frame import Frame
-from engine.puppet.format import Puppet, Reference
-from engine.render.canvas import fit_scale, surround
+from engine.puppet.format import Puppet
+from engine.render.blends import BlendName, mixed
 from engine.render.generator import Networks
 from engine.render.ladder import Step, measured_ladder
-from engine.render.patch import Region
-from engine.render.portrait import Portrait
+from engine.render.portrait_view import PortraitView
 from engine.render.quality import LADDER
+from engine.render.view import Shown, View
 from engine.track.tracker import Tracked
 
-ROOM = 0.7  # how far around the photograph the head may move things, inter-ocular distances
+FADE_S: Final = 0.4  # from one mode or puppet to the next
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,77 +32,86 @@ class Rendered:
     state: PuppetState
 
 
-def scaled(reference: Reference, scale: float) -> Reference:
-    """The same photograph at another size."""
-    if abs(scale - 1) < 1e-6:
-        return reference
-    how = cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC
-    picture = np.asarray(cv2.resize(reference.picture, None, fx=scale, fy=scale, interpolation=how), np.uint8)
-    return Reference(picture, (reference.landmarks_px * np.float32(scale)).astype(np.float32))
+class Scene:
+    """Shows one view, or fades from one to the next. Use it from one thread, but for what says otherwise."""
 
-
-class PortraitScene:
-    """Mode `portrait`: the puppet's own picture is the canvas. Use it from one thread."""
-
-    def __init__(
-        self,
-        puppet: Puppet,
-        width_px: int,
-        height_px: int,
-        *,
-        keep_expression: bool = False,
-        absolute_pose: bool = False,
-        networks: Networks | None = None,
-    ) -> None:
-        """`keep_expression` takes the photograph's expression as the neutral one, `absolute_pose` turns the head to where the
-        performer's is; without `networks` it is the warp alone."""
-        reference = scaled(puppet.references[0], fit_scale(puppet.references[0].picture, width_px, height_px))
-        photograph = np.ascontiguousarray(reference.picture[:height_px, :width_px])
-        self._canvas, left, top = surround(photograph, width_px, height_px)
-        self._part = _with_room(reference, left, top, width_px, height_px)
-        corner = np.array([left - self._part.left, top - self._part.top, 0], np.float32)
-        picture = np.ascontiguousarray(self._part.of(self._canvas))
-        self._portrait = Portrait(
-            picture, reference.landmarks_px + corner, keep_expression=keep_expression, absolute_pose=absolute_pose,
-            networks=networks,
-        )  # fmt: skip
-        self.runtime = "none" if networks is None else str(networks)
-        self._motion = SafeMotion()
+    def __init__(self, view: View, runtime: str = "none") -> None:
+        """`runtime` says what executes the networks, for the report."""
+        self.runtime = runtime
         self.quality = LADDER[0]  # may be set from another thread; the next picture is drawn so
+        self._view = view
+        self._motion = SafeMotion()
         self._last_index: int | None = None
+        self._next: View | None = None  # asked for, not taken yet
+        self._asking = threading.Lock()
+        self._leaving: View | None = None
+        self._fade_from_s = 0.0
+
+    @property
+    def view(self) -> View:
+        """What is shown, or faded to."""
+        return self._view
+
+    def show(self, view: View) -> None:
+        """Fade to another view from the next picture on. May be called from any thread; the view must be warm."""
+        with self._asking:
+            self._next = view
+
+    def set_blend(self, blend: BlendName) -> None:
+        """How faces are laid in from now on. May be called from any thread."""
+        self._view.blend = blend
 
     def draw(self, performance: Performance) -> NDArray[np.uint8]:
         """A new canvas (height, width, 3) with the puppet doing the performance."""
-        picture, _ = self._portrait.draw(performance, self.quality)
-        if picture.shape == self._canvas.shape:
-            return picture
-        canvas = self._canvas.copy()
-        self._part.of(canvas)[...] = picture
-        return canvas
+        return self._view.draw(Shown(performance, 0.0), self.quality)
 
     def ladder(self) -> list[Step]:
-        """The qualities that this machine has, measured with an open mouth and nothing kept of it."""
-        talking = Performance(HeadMotion.still(), face_model().offsets(arkit.coefficients({"jawOpen": 0.3})))
-        return measured_ladder(lambda quality: self._portrait.draw(talking, quality))
+        """The qualities that this machine has, measured, with nothing kept of it."""
+        return measured_ladder(self._view.rehearse)
 
     def __call__(self, tracked: Tracked) -> Rendered:
-        """The render stage: the performer's own picture never gets through."""
+        """The render stage: while nobody is seen, the performer's own picture never gets through."""
         self._last_index = tracked.frame.index
-        return self._show(tracked.performance, tracked.frame.captured_s)
+        return self._show(tracked.performance, tracked, tracked.frame.captured_s)
 
     def idle(self, now_s: float) -> Rendered | None:
         """What to show while no frame comes: the puppet comes to rest, as if the performer were lost."""
-        return None if self._last_index is None else self._show(None, now_s)
+        return None if self._last_index is None else self._show(None, None, now_s)
 
-    def _show(self, performance: Performance | None, now_s: float) -> Rendered:
-        shown, state = self._motion(performance, now_s)
-        return Rendered(Frame(self.draw(shown), self._last_index or 0, now_s), state)
+    def _show(self, performance: Performance | None, tracked: Tracked | None, now_s: float) -> Rendered:
+        motion, state = self._motion(performance, now_s)
+        shown = Shown(motion, now_s, state, self._motion.strength, tracked)
+        return Rendered(Frame(self._picture(shown), self._last_index or 0, now_s), state)
+
+    def _picture(self, shown: Shown) -> NDArray[np.uint8]:
+        self._take_next(shown.now_s)
+        picture = self._view.draw(shown, self.quality)
+        if self._leaving is None:
+            return picture
+        share = (shown.now_s - self._fade_from_s) / FADE_S
+        if share >= 1:
+            self._leaving = None
+            return picture
+        return mixed(self._leaving.draw(shown, self.quality), picture, max(0.0, share))
+
+    def _take_next(self, now_s: float) -> None:
+        with self._asking:
+            wanted, self._next = self._next, None
+        if wanted is not None:
+            self._leaving, self._view, self._fade_from_s = self._view, wanted, now_s
 
 
-def _with_room(reference: Reference, left: int, top: int, width_px: int, height_px: int) -> Region:
-    """The part of the canvas that is redrawn: the photograph at `left`, `top`, and what the head may reach beyond it."""
-    height, width = reference.picture.shape[:2]
-    corners = np.array([[left, top], [left + width - 1, top + height - 1]], np.float32)
-    part = Region.around(corners, ROOM * lm.inter_ocular(reference.landmarks_px), width_px, height_px)
-    assert part is not None  # a photograph has more than two pixels
-    return part
+def portrait_scene(
+    puppet: Puppet,
+    width_px: int,
+    height_px: int,
+    *,
+    keep_expression: bool = False,
+    absolute_pose: bool = False,
+    networks: Networks | None = None,
+) -> Scene:
+    """A scene in mode `portrait`; see `PortraitView`."""
+    view = PortraitView(
+        puppet, width_px, height_px, keep_expression=keep_expression, absolute_pose=absolute_pose, networks=networks
+    )
+    return Scene(view, "none" if networks is None else str(networks))

@@ -54,7 +54,10 @@ class Tracker:
 
     def __call__(self, frame: Frame) -> Tracked:
         """Find the performer in the next frame."""
-        raw = self.find(frame)
+        return self.read(frame, self.find(frame))
+
+    def read(self, frame: Frame, raw: Points | None) -> Tracked:
+        """What the performer does, with landmarks that `find` found in the next frame."""
         if raw is None:
             self._filter.reset()
             self._expression.reset()

@@ -1,8 +1,8 @@
 """`blend_poisson` on the CPU with Numba; see the package for the contract.
 
-Conjugate gradients with a multigrid V-cycle before each step (Tatebe, "The Multigrid Preconditioned Conjugate Gradient Method", 1993),
-begun from a nested guess: red-black Gauss-Seidel, each coarse point every second fine one, bilinear up and its transpose down. A
-plain V-cycle does not converge where thin parts of a mask are no part of the coarse levels.
+Conjugate gradients with a multigrid V-cycle before each step (Tatebe, "The Multigrid Preconditioned Conjugate Gradient
+Method", 1993), begun from a nested guess: red-black Gauss-Seidel, each coarse point every second fine one, bilinear up and
+its transpose down. A plain V-cycle does not converge where thin parts of a mask are no part of the coarse levels.
 """
 
 from __future__ import annotations

@@ -1,0 +1,103 @@
+"""Match one face's colours to another's: mean and covariance in Lab, damped over time, as a table that a kernel applies.
+
+Reinhard et al., "Color Transfer between Images", 2001, with the whole covariance instead of its diagonal: the linear map of least
+displacement between two normal distributions (Pitie & Kokaram, "The Linear Monge-Kantorovitch Linear Colour Mapping", 2007,
+equation 6).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cache
+from typing import Final
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+TABLE: Final = 17  # entries a side
+SETTLING_S: Final = 0.6  # over which statistics follow a change
+SPREAD_FLOOR: Final = 4.0  # squared Lab units added to both covariances: a flat face tells nothing of spread
+STRETCH: Final = (0.6, 1.5)  # of the spread along any direction
+FEWEST: Final = 40  # pixels that statistics are taken from
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Statistics:
+    """Colours of a face, in CIE Lab (L 0 to 100)."""
+
+    mean: NDArray[np.float64]  # (3,)
+    covariance: NDArray[np.float64]  # (3, 3)
+
+    @staticmethod
+    def of(bgr: NDArray[np.uint8], mask: NDArray[np.uint8]) -> Statistics | None:
+        """Of the pixels (height, width, 3) where the mask isn't 0; None where those are too few."""
+        chosen = bgr[mask != 0]
+        if len(chosen) < FEWEST:
+            return None
+        lab = cv2.cvtColor(chosen[None].astype(np.float32) / 255, cv2.COLOR_BGR2Lab)[0].astype(np.float64)
+        return Statistics(lab.mean(0), np.cov(lab.T))
+
+    def towards(self, other: Statistics, share: float) -> Statistics:
+        """A mixture, `share` of which is the other's."""
+        mean = self.mean + share * (other.mean - self.mean)
+        return Statistics(mean, self.covariance + share * (other.covariance - self.covariance))
+
+
+class ColourMatch:
+    """Follows the colours of two faces and gives the table that carries one's to the other's."""
+
+    def __init__(self) -> None:
+        self._of: Statistics | None = None
+        self._to: Statistics | None = None
+        self._at_s = 0.0
+
+    def __call__(self, of: Statistics | None, to: Statistics | None, now_s: float) -> NDArray[np.float32]:
+        """(17, 17, 17, 3): what was known stays where a face shows too little of itself now."""
+        share = 1 - float(np.exp(-max(0.0, now_s - self._at_s) / SETTLING_S))
+        self._of, self._to = _followed(self._of, of, share), _followed(self._to, to, share)
+        self._at_s = now_s
+        if self._of is None or self._to is None:
+            return plain_table()
+        return table_between(self._of, self._to)
+
+
+def _followed(known: Statistics | None, seen: Statistics | None, share: float) -> Statistics | None:
+    if known is None or seen is None:
+        return known if seen is None else seen
+    return known.towards(seen, share)
+
+
+@cache
+def plain_table() -> NDArray[np.float32]:
+    """The table that changes nothing."""
+    steps = np.linspace(0, 255, TABLE, dtype=np.float32)
+    return np.stack(np.meshgrid(steps, steps, steps, indexing="ij"), -1)
+
+
+@cache
+def _lab_table() -> NDArray[np.float64]:
+    flat = plain_table().reshape(1, -1, 3) / np.float32(255)
+    return cv2.cvtColor(flat, cv2.COLOR_BGR2Lab)[0].astype(np.float64)
+
+
+def table_between(of: Statistics, to: Statistics) -> NDArray[np.float32]:
+    """(17, 17, 17, 3) BGR: the colours of `of` as those of `to`."""
+    lab = to.mean + (_lab_table() - of.mean) @ _stretch(of.covariance, to.covariance).T
+    bgr = cv2.cvtColor(lab[None].astype(np.float32), cv2.COLOR_Lab2BGR)[0]
+    return np.ascontiguousarray((255 * bgr).reshape(TABLE, TABLE, TABLE, 3), np.float32)
+
+
+def _stretch(of: NDArray[np.float64], to: NDArray[np.float64]) -> NDArray[np.float64]:
+    floor = SPREAD_FLOOR * np.eye(3)
+    root = _power(of + floor, 0.5)
+    back = _power(of + floor, -0.5)
+    linear = back @ _power(root @ (to + floor) @ root, 0.5) @ back
+    values, vectors = np.linalg.eigh((linear + linear.T) / 2)
+    return np.asarray((vectors * np.clip(values, *STRETCH)) @ vectors.T)
+
+
+def _power(matrix: NDArray[np.float64], exponent: float) -> NDArray[np.float64]:
+    """Of a symmetric positive matrix."""
+    values, vectors = np.linalg.eigh(matrix)
+    return np.asarray((vectors * np.maximum(values, 1e-9) ** exponent) @ vectors.T)

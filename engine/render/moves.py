@@ -1,0 +1,41 @@
+"""How much of a face moves away from where a picture shows it, by part."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from engine.face import landmarks as lm
+
+BEGINS, ALL = (
+    0.006,
+    0.025,
+)  # displacement at which a part begins to count as moved, and counts in full, inter-ocular distances
+MOUTH: Final = np.concatenate([lm.LIPS_OUTER, lm.LIPS_INNER, lm.CHIN])
+EYES: Final = np.concatenate([lm.EYE_LEFT, lm.EYE_RIGHT, lm.IRIS_LEFT, lm.IRIS_RIGHT])
+
+
+def rise(x: NDArray[np.float32]) -> NDArray[np.float32]:
+    """0 up to 0, 1 from 1, smooth between."""
+    x = np.clip(x, 0, 1)
+    result: NDArray[np.float32] = (x * x * (3 - 2 * x)).astype(np.float32)
+    return result
+
+
+@dataclass(frozen=True, slots=True)
+class Moves:
+    """Shares in [0, 1]: 0 where a part stays as it is in the picture."""
+
+    any: bool  # anything moves at all
+    mouth: float
+    eyes: float
+
+    @staticmethod
+    def of(delta: lm.Points) -> Moves:
+        """Of displacements (478, 3) in the canonical frame."""
+        size = np.linalg.norm(delta, axis=1)
+        mouth, eyes = (float(rise((size[part].max() - BEGINS) / (ALL - BEGINS))) for part in (MOUTH, EYES))
+        return Moves(bool(size.any()), mouth, eyes)

@@ -1,0 +1,235 @@
+"""Mode `swap`: the canvas is the performer's own picture, with the puppet's face on it, and in front what was in front.
+
+Nirkin et al., "FSGAN: Subject Agnostic Face Swapping and Reenactment", ICCV 2019: reenact, complete, blend. The puppet's face
+takes the performer's pose and expression and, towards its contour, the performer's shape; it is lit and coloured as the
+performer's is. While no face is found, the performer's picture never leaves: the last swapped one stays, then the puppet's
+own portrait comes.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import Final
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from engine.face import landmarks as lm
+from engine.face.light import Light, fit_light, ratio, vertex_normals
+from engine.face.performance import Performance
+from engine.face.pose import Pose
+from engine.face.reference import reference_face
+from engine.face.retarget import Target
+from engine.face.safety import PuppetState
+from engine.puppet.format import Puppet, Reference
+from engine.render.blends import BLENDS, BlendName, Picture, mixed
+from engine.render.borrowed import skin_triangles
+from engine.render.canvas import fit_scale
+from engine.render.colour import ColourMatch, Statistics
+from engine.render.face_layer import FaceLayer, face_mask, local_target
+from engine.render.generator import Networks
+from engine.render.moves import rise
+from engine.render.occlusion import Occlusion
+from engine.render.patch import Region
+from engine.render.portrait_view import PortraitView, talking
+from engine.render.quality import LADDER, Quality
+from engine.render.references import Chooser, Look
+from engine.render.view import Shown
+from engine.track.tracker import Tracked
+from kernels.match_colour.cpu import match_colour
+from kernels.warp_mesh.cpu import warp_mesh
+
+MARGIN: Final = 0.25  # around the face, inter-ocular distances
+INSET: Final = 0.03  # how far inside the contour the puppet's face ends, of its width
+IDENTITY_FROM, IDENTITY_ALL = (
+    0.06,
+    0.45,
+)  # from the contour inwards the puppet's own shape takes over, inter-ocular distances
+SAMPLE_PX: Final = 72  # side of what colours are measured on
+SETTLING_S: Final = 0.5  # over which the light follows a change
+LIGHT_PX: Final = 64  # side of the map of light, which is smooth
+
+
+class SwapView:
+    """See the top of this file. Use it from one thread."""
+
+    def __init__(
+        self,
+        puppet: Puppet,
+        width_px: int,
+        height_px: int,
+        *,
+        networks: Networks | None = None,
+        occlusion: Occlusion | None = None,
+        blend: BlendName = "poisson",
+    ) -> None:
+        """Without `occlusion` what is in front of the face is covered by the puppet's."""
+        self.blend: BlendName = blend
+        self._size = (width_px, height_px)
+        self._still = PortraitView(puppet, width_px, height_px, networks=networks)
+        self._occlusion = occlusion
+        references = [*puppet.references, *(mirrored(r) for r in puppet.references)]
+        self._faces = [_Face(reference, networks) for reference in references]
+        self._choose = Chooser([face.look for face in self._faces])
+        self._colour, self._light, self._at_s = ColourMatch(), None, 0.0
+        self._last: Picture | None = None  # the last swapped picture
+
+    def draw(self, shown: Shown, quality: Quality = LADDER[0]) -> Picture:
+        """A new canvas (height, width, 3)."""
+        seen = shown.tracked
+        if shown.state is PuppetState.LIVE and seen is not None and seen.pose is not None:
+            self._last = self._swapped(seen, shown.performance, shown.now_s, quality)
+            if shown.presence >= 1:
+                return self._last
+        elif shown.state is PuppetState.HELD and self._last is not None:
+            return self._last.copy()
+        still = self._still.draw(shown, quality)
+        if self._last is None or shown.presence <= 0:
+            return still
+        return mixed(still, self._last, shown.presence)
+
+    def rehearse(self, quality: Quality) -> None:
+        """Swap an open mouth on to the puppet's own portrait, of which nothing is kept."""
+        performance = talking()
+        picture = self._still.draw(Shown(performance, 0.0), quality)
+        placed = self._still.placed(performance)
+        kept = (self._colour, self._light, self._at_s)
+        self._colour = ColourMatch()
+        self._put(picture.copy(), placed, performance, 0.0, quality)
+        self._colour, self._light, self._at_s = kept
+        if self._occlusion is not None:
+            self._occlusion.forget()
+
+    def _swapped(self, seen: Tracked, performance: Performance, now_s: float, quality: Quality) -> Picture:
+        assert seen.landmarks_px is not None and seen.pose is not None
+        canvas, scale, corner = _contained(seen.frame.bgr, *self._size)
+        points = (seen.landmarks_px * np.float32(scale) + corner).astype(np.float32)
+        pose = Pose(seen.pose.rotation, seen.pose.translation * np.float32(scale) + corner, seen.pose.scale * scale)
+        return self._put(canvas, Target(points, pose), performance, now_s, quality)
+
+    def _put(self, canvas: Picture, face: Target, performance: Performance, now_s: float, quality: Quality) -> Picture:
+        """The puppet's face in the place of `face`, in place."""
+        unit = face.pose.scale
+        region = Region.around(face.landmarks_px[lm.OVAL], MARGIN * unit, canvas.shape[1], canvas.shape[0])
+        if region is None:
+            return canvas
+        picture = np.ascontiguousarray(region.of(canvas))
+        front = None if self._occlusion is None else self._occlusion(canvas, face, region)
+        light = self._lit(canvas, face, now_s)
+        layer: Picture | None = None
+        for number, share in self._choose(Look.of(face.pose.invert(face.landmarks_px), face.pose), now_s):
+            over = self._faces[number].draw(face, performance, region, light, quality)
+            layer = over if layer is None or share >= 1 else mixed(layer, over, share)
+        assert layer is not None
+        mask = face_mask(face.landmarks_px, region, INSET)
+        layer = self._coloured(layer, picture, mask, front, now_s)
+        if front is not None:
+            under = _without(picture, layer, front)
+            blended = BLENDS[self.blend](under, layer, mask, unit)
+            blended = _over(blended, picture, front)
+        else:
+            blended = BLENDS[self.blend](picture, layer, mask, unit)
+        region.of(canvas)[...] = blended
+        self._at_s = now_s
+        return canvas
+
+    def _lit(self, canvas: Picture, face: Target, now_s: float) -> Light:
+        """The light on the performer, damped."""
+        found = fit_light(canvas, face.landmarks_px)
+        share = 1 - float(np.exp(-max(0.0, now_s - self._at_s) / SETTLING_S))
+        before: Light | None = self._light
+        if before is not None:
+            found = Light(before.harmonics + np.float32(share) * (found.harmonics - before.harmonics))
+        self._light = found
+        return found
+
+    def _coloured(
+        self, layer: Picture, picture: Picture, mask: Picture, front: Picture | None, now_s: float
+    ) -> Picture:
+        """The puppet's face in the performer's colours, measured where nothing is in front."""
+        counted = mask if front is None else np.where(front > 64, np.uint8(0), mask)
+        small = [
+            cv2.resize(p, (SAMPLE_PX, SAMPLE_PX), interpolation=cv2.INTER_AREA if p.ndim == 3 else cv2.INTER_NEAREST)
+            for p in (layer, picture, counted)
+        ]
+        of, to = (Statistics.of(np.asarray(p, np.uint8), np.asarray(small[2], np.uint8)) for p in small[:2])
+        result = np.empty_like(layer)
+        match_colour(layer, self._colour(of, to, now_s), result)
+        return result
+
+
+class _Face:
+    """One photograph of the puppet, ready to be put on somebody."""
+
+    def __init__(self, reference: Reference, networks: Networks | None) -> None:
+        self._layer = FaceLayer(reference, networks)
+        face = self._layer.face
+        self.look = Look.of(face.shape, face.pose)
+        self._light = fit_light(reference.picture, reference.landmarks_px)
+        self._normals = vertex_normals(reference.landmarks_px)
+
+    def draw(self, face: Target, performance: Performance, region: Region, light: Light, quality: Quality) -> Picture:
+        """(height, width, 3) of the region, lit by `light`."""
+        target = swap_target(face, self._layer.face.shape_of(performance.offsets))
+        drawn = self._layer.draw(target, region, quality)
+        gain = ratio(self._light, self._normals, light, vertex_normals(target.landmarks_px))
+        return _shaded(drawn.bgr, gain, local_target(target, region))
+
+
+def swap_target(face: Target, puppet_shape: lm.Points) -> Target:
+    """Where a puppet's face of canonical `puppet_shape` (478, 3) goes on a performer's: the performer's contour, and within it
+    more and more of the puppet's own proportions."""
+    own = face.pose.invert(face.landmarks_px)
+    shape = own + inwards()[:, None] * (puppet_shape - own)
+    return Target(face.pose.apply(shape.astype(np.float32)), face.pose)
+
+
+@cache
+def inwards() -> NDArray[np.float32]:
+    """(478,) 0 on the contour of the face, 1 well inside it."""
+    mean = reference_face().mean
+    away = np.linalg.norm(mean[:, None, :2] - mean[None, lm.OVAL, :2], axis=2).min(1)
+    return rise(((away - IDENTITY_FROM) / (IDENTITY_ALL - IDENTITY_FROM)).astype(np.float32))
+
+
+def mirrored(reference: Reference) -> Reference:
+    """The photograph as a mirror shows it: completes what it hides of a side."""
+    points = reference.landmarks_px[reference_face().mirror].copy()
+    points[:, 0] = reference.picture.shape[1] - 1 - points[:, 0]
+    return Reference(np.ascontiguousarray(reference.picture[:, ::-1]), points)
+
+
+def _shaded(picture: Picture, gain: NDArray[np.float32], here: Target) -> Picture:
+    """A region's picture with the gain (468,) of the skin's points spread over it."""
+    height, width = picture.shape[:2]
+    factor = np.array([LIGHT_PX / width, LIGHT_PX / height, 1], np.float32)
+    backward, depth = np.empty((LIGHT_PX, LIGHT_PX, 2), np.float32), np.empty((LIGHT_PX, LIGHT_PX), np.float32)
+    values = np.repeat(gain[:, None], 2, axis=1).astype(np.float32)
+    warp_mesh(here.landmarks_px[: lm.SKIN_COUNT] * factor, values, skin_triangles(), backward, depth)
+    spread = np.where(np.isfinite(depth), backward[..., 0], np.float32(np.median(gain)))
+    smooth = cv2.resize(cv2.GaussianBlur(spread, (0, 0), 2), (width, height), interpolation=cv2.INTER_LINEAR)
+    return np.asarray(cv2.convertScaleAbs(picture * smooth[..., None]), np.uint8)
+
+
+def _contained(bgr: Picture, width_px: int, height_px: int) -> tuple[Picture, float, NDArray[np.float32]]:
+    """A camera's picture at the output's size, whole, on black; its scale, and its corner (3,) px."""
+    if bgr.shape[:2] == (height_px, width_px):
+        return bgr.copy(), 1.0, np.zeros(3, np.float32)
+    scale = fit_scale(bgr, width_px, height_px)
+    width, height = min(width_px, round(bgr.shape[1] * scale)), min(height_px, round(bgr.shape[0] * scale))
+    how = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
+    canvas = np.zeros((height_px, width_px, 3), np.uint8)
+    left, top = (width_px - width) // 2, (height_px - height) // 2
+    canvas[top : top + height, left : left + width] = cv2.resize(bgr, (width, height), interpolation=how)
+    return canvas, scale, np.array([left, top, 0], np.float32)
+
+
+def _without(picture: Picture, layer: Picture, front: Picture) -> Picture:
+    """The picture with the layer where something is in front, so that its colours don't run into the face."""
+    return _over(picture, layer, cv2.dilate(front, np.ones((5, 5), np.uint8)))
+
+
+def _over(below: Picture, over: Picture, matte: Picture) -> Picture:
+    share = matte[..., None].astype(np.float32) / np.float32(255)
+    return (below + (over.astype(np.float32) - below) * share + np.float32(0.5)).astype(np.uint8)
