@@ -12,7 +12,9 @@ from rich.console import Console
 
 from engine.errors import ConfigError
 
-app = typer.Typer(no_args_is_help=True, help="Measure: latency, glass, stages, reenactment, quality, generators.")
+app = typer.Typer(
+    no_args_is_help=True, help="Measure: latency, glass, stages, reenactment, modes, quality, generators."
+)
 console = Console()
 
 
@@ -142,6 +144,20 @@ def reenactment(
     from engine.config import read_config
 
     run(data, every, read_config(None, {"runtime": runtime}).runtime, report or default_path("reenactment"), console)
+
+
+@app.command()
+def modes(
+    data: Annotated[Path, typer.Option(help="Folder with eval/, judges/ and face_model/.")],
+    runtime: Annotated[str, typer.Option(help="What executes the generator's networks.")] = "auto",
+    report: Annotated[Path | None, typer.Option(help="JSON file to write.")] = None,
+) -> None:
+    """Clips that drive themselves and each other, faces swapped on to themselves, things in front of faces."""
+    from benchmarks.modes import run
+    from benchmarks.results import default_path
+    from engine.config import read_config
+
+    run(data, read_config(None, {"runtime": runtime}).runtime, report or default_path("modes"), console)
 
 
 @app.command()

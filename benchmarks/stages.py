@@ -34,6 +34,7 @@ from engine.puppet.format import load_puppet
 from engine.puppet.shipped import find_puppet
 from engine.render import portrait as portrait_module
 from engine.render.generator import load_networks
+from engine.render.portrait_view import PortraitView
 from engine.render.quality import LADDER
 from engine.render.scene import Rendered, Scene, portrait_scene
 from engine.track.tracker import Tracker
@@ -78,6 +79,7 @@ class Stopwatch:
 @contextmanager
 def instrumented(watch: Stopwatch, tracker: Tracker, scene: Scene) -> Iterator[None]:
     """Time the parts of track and render from the outside while this lasts."""
+    assert isinstance(scene.view, PortraitView)
     portrait = scene.view.portrait
     places: list[tuple[Any, str, str]] = [
         (tracker, "find", "track: landmarks"),

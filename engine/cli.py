@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+from pydantic import ValidationError
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
@@ -18,6 +19,7 @@ from rich.table import Table
 from engine.config import read_config
 from engine.errors import ConfigError, MimicamError, StageError
 from engine.perform.commands import app as perform_app
+from engine.puppet.consent import Consent
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help="Be a puppet, live.")
 puppet_app = typer.Typer(no_args_is_help=True, help="Make, check and list puppets.")
@@ -39,7 +41,25 @@ def run(
         ),
     ] = None,
     puppet: Annotated[str | None, typer.Option(help="Name of a shipped puppet, or a path.")] = None,
-    mode: Annotated[str | None, typer.Option(help="portrait")] = None,
+    mode: Annotated[
+        str | None,
+        typer.Option(help="portrait: its own picture; face2face: its clip; swap: its face on yours. m changes it."),
+    ] = None,
+    blend: Annotated[
+        str | None, typer.Option(help="auto, feather, multiband or poisson: how a face is laid in. b changes it.")
+    ] = None,
+    play: Annotated[
+        str | None, typer.Option(help="loop, pingpong or hold: what a clip does at its end, in mode face2face.")
+    ] = None,
+    occlusion: Annotated[
+        str | None,
+        typer.Option(help="network, hands (that and MediaPipe's) or none: what stays in front in mode swap."),
+    ] = None,
+    attribute: Annotated[
+        list[str] | None,
+        typer.Option(help="smile, brows, lids, jaw, lips or gaze=VALUE, from -1 to 1, on top of the performance."),
+    ] = None,
+    sliders: Annotated[bool | None, typer.Option("--sliders", help="Sliders of the attributes in the window.")] = None,
     output: Annotated[
         list[str] | None, typer.Option(help="virtual[:DEVICE], window, file:OUT.mp4, null. May be given several times.")
     ] = None,
@@ -84,7 +104,8 @@ def run(
     report: Annotated[Path | None, typer.Option(help="Write the report to this JSON file.")] = None,
     config: Annotated[Path | None, typer.Option(help="Settings from a TOML file; options win over it.")] = None,
 ) -> None:
-    """Drive a puppet live. Ctrl-C ends it, as do Esc and q in the window; n takes a new neutral."""
+    """Drive a puppet live. Ctrl-C ends it, as do Esc and q in the window; n takes a new neutral, m changes
+    the mode, p the puppet, b the blend."""
     from engine.run import run as run_loop
 
     options: dict[str, Any] = {
@@ -92,19 +113,21 @@ def run(
         "size": size, "rate": rate, "camera_size": camera_size, "mirror": mirror, "runtime": runtime,
         "neutral": neutral, "target_age": target_age, "seconds": seconds, "report": report, "pose": pose,
         "sound": sound, "sound_when": sound_when, "send": tuple(send) if send else None, "performer": performer,
-        "remember": False if forget else None, "style": _strengths(strength or []) or None,
+        "remember": False if forget else None, "style": _pairs(strength, "mouth=1.2") or None,
+        "blend": blend, "play": play, "occlusion": occlusion, "sliders": sliders,
+        "attributes": _pairs(attribute, "smile=0.3") or None,
         "expressions": _switched_on(keys=keys, hands=hands) or None,
     }  # fmt: skip
     run_loop(read_config(config, {k: v for k, v in options.items() if v is not None}), console)
 
 
-def _strengths(given: list[str]) -> dict[str, str]:
+def _pairs(given: list[str] | None, example: str) -> dict[str, str]:
     """`mouth=1.2` and so on as settings."""
-    pairs = [text.partition("=") for text in given]
-    wrong = next((text for text, (_, equals, _) in zip(given, pairs, strict=True) if not equals), None)
+    pairs = {text: text.partition("=") for text in given or []}
+    wrong = next((text for text, (_, equals, _) in pairs.items() if not equals), None)
     if wrong is not None:
-        raise ConfigError(wanted="REGION=FACTOR", found=f"'{wrong}'", advice="For instance --strength mouth=1.2.")
-    return {region: factor for region, _, factor in pairs}
+        raise ConfigError(wanted="NAME=VALUE", found=f"'{wrong}'", advice=f"For instance {example}.")
+    return {name: value for name, _, value in pairs.values()}
 
 
 def _switched_on(**kinds: bool | None) -> dict[str, dict[str, bool]]:
@@ -120,6 +143,10 @@ def render(
     puppet: Annotated[str, typer.Option(help="Name of a shipped puppet, or a path.")],
     output: Annotated[Path, typer.Option(help="MP4 file to write.")],
     size: Annotated[str, typer.Option(help="Size of the output.")] = "1280x720",
+    mode: Annotated[str, typer.Option(help="portrait, face2face or swap.")] = "portrait",
+    blend: Annotated[str, typer.Option(help="auto, feather, multiband or poisson: how a face is laid in.")] = "auto",
+    play: Annotated[str, typer.Option(help="loop, pingpong or hold, in mode face2face.")] = "loop",
+    occlusion: Annotated[str, typer.Option(help="network or none: what stays in front in mode swap.")] = "network",
     neutral: Annotated[str, typer.Option(help="auto, or first: the first face is the neutral one.")] = "auto",
     runtime: Annotated[
         str, typer.Option(help="Of the networks: auto, none, openvino, torch-cpu, torch-cuda, tensorrt.")
@@ -127,16 +154,17 @@ def render(
 ) -> None:
     """Render a clip: one picture for each of its frames, in order, the same every time."""
     from engine.offline import render as render_clip
-    from engine.puppet.shipped import find_puppet
 
-    settings = read_config(None, {"size": size, "neutral": neutral, "runtime": runtime})
+    settings = read_config(None, {
+        "size": size, "neutral": neutral, "runtime": runtime, "puppet": puppet, "mode": mode, "blend": blend, "play": play,
+        "occlusion": occlusion,
+    })  # fmt: skip
     columns = (TextColumn("rendering"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with Progress(*columns, console=console, transient=True) as progress:
         task = progress.add_task("render", total=None)
         done, lost = render_clip(
-            driver, find_puppet(puppet), output, settings.size, neutral=settings.neutral, runtime=settings.runtime,
-            progress=lambda count, total: progress.update(task, completed=count, total=total),
-        )  # fmt: skip
+            driver, output, settings, lambda count, total: progress.update(task, completed=count, total=total)
+        )
     console.print(f"{output}: {done} frames, {lost} of them without a performer")
 
 
@@ -154,31 +182,51 @@ def doctor() -> None:
 
 @puppet_app.command("new")
 def puppet_new(
-    photos: Annotated[list[Path], typer.Argument(help="One or more photographs of one person.")],
+    photos: Annotated[list[Path], typer.Argument(help="One or more photographs of one person, or one clip.")],
     consent: Annotated[str, typer.Option(help="self, synthetic, public-domain or agreement:FILE.")],
     out: Annotated[Path | None, typer.Option(help="File to write; by default in your puppet folder.")] = None,
     who: Annotated[str, typer.Option(help="Whose face it is.")] = "",
     scope: Annotated[str, typer.Option(help="What it may be used for.")] = "personal use with mimicam",
 ) -> None:
-    """Make a puppet from photographs."""
+    """Make a puppet from photographs, or from a clip for mode face2face."""
     from engine.puppet.format import save_puppet
     from engine.puppet.make import make_puppet
+    from engine.puppet.make_clip import is_clip
     from engine.puppet.shipped import user_folder
 
     record = _consent(consent, who, scope)
     if out is None:
         out = user_folder() / f"{photos[0].stem}.puppet"
         out.parent.mkdir(parents=True, exist_ok=True)
+    if len(photos) == 1 and is_clip(photos[0]):
+        _new_from_clip(photos[0], out, record)
+        return
     puppet = make_puppet(photos, out.stem, record, "photographs: " + ", ".join(p.name for p in photos))
     save_puppet(puppet, out)
     console.print(f"{out}: made from {len(photos)} photograph(s), consent '{record.kind}' of {record.who}")
 
 
-def _consent(text: str, who: str, scope: str) -> Any:
-    from pydantic import ValidationError
+def _new_from_clip(clip: Path, out: Path, record: Consent) -> None:
+    from engine.puppet.format import save_puppet
+    from engine.puppet.make_clip import make_clip_puppet
 
-    from engine.puppet.consent import Consent
+    with Progress(TextColumn("looking through the clip"), BarColumn(), console=console, transient=True) as progress:
+        task = progress.add_task("clip", total=None)
+        found = make_clip_puppet(
+            clip, out.stem, record, lambda done, total: progress.update(task, completed=done, total=total)
+        )
+    save_puppet(found.puppet, out)
+    assert found.puppet.clip is not None
+    console.print(f"{out}: made from {len(found.puppet.clip)} frames, consent '{record.kind}' of {record.who}")
+    if found.left_out:
+        console.print(
+            f"  left out: {found.left_out} frames before frame {found.first} and after, without the face or beyond a cut"
+        )
+    if found.others:
+        console.print("  a second person is in the picture: the one who is larger at the start acts")
 
+
+def _consent(text: str, who: str, scope: str) -> Consent:
     kind, _, agreement = text.partition(":")
     if agreement and not Path(agreement).is_file():
         raise ConfigError(
@@ -211,7 +259,8 @@ def puppet_check(puppet: Annotated[str, typer.Argument(help="Name or path.")]) -
 
     found = load_puppet(find_puppet(puppet))
     record = found.consent
-    console.print(f"{found.name}: good, {len(found.references)} photograph(s), made {found.created}")
+    clip = "" if found.clip is None else f", a clip of {len(found.clip) / found.clip.rate_hz:.1f} s"
+    console.print(f"{found.name}: good, {len(found.references)} photograph(s){clip}, made {found.created}")
     console.print(f"  consent: {record.kind}, {record.who}, {record.date}, for {record.scope}")
     console.print(f"  origin: {found.origin}")
 

@@ -12,6 +12,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 from engine.drive.bindings import Bindings
 from engine.errors import ConfigError
 from engine.face.style import Style
+from engine.names import BlendName, ModeName, OcclusionKind, Play, SliderName
 from models.runtimes import RuntimeName
 
 
@@ -61,7 +62,21 @@ class RunConfig(BaseModel):
     camera_size: Size | None = Field(default=None, description="width and height to ask of a camera, px")
     mirror: bool = Field(default=False, description="the puppet is your mirror image")
     puppet: str = Field(default="bruno", description="a shipped puppet's name, or a path")
-    mode: Literal["portrait"] = "portrait"
+    mode: ModeName = Field(
+        default="portrait", description="portrait: its own picture; face2face: its clip; swap: its face on yours"
+    )
+    blend: Literal["auto"] | BlendName = Field(
+        default="auto", description="how a face is laid into its canvas; auto is what suits the mode"
+    )
+    play: Play = Field(default="loop", description="what a clip does at its end, in mode face2face")
+    occlusion: OcclusionKind = Field(
+        default="network",
+        description="what sees things in front of a face, in mode swap: a network, that with MediaPipe's hands, or none",
+    )
+    attributes: dict[SliderName, Annotated[float, Field(ge=-1, le=1)]] = Field(
+        default_factory=dict, description="sliders on top of the performance, from -1 to 1"
+    )
+    sliders: bool = Field(default=False, description="show the sliders in the window")
     output: tuple[str, ...] = Field(default=("virtual",), min_length=1)
     size: Size = Field(default=(1280, 720), description="width and height of the outputs, px")
     rate: float = Field(default=30.0, ge=1, le=240, description="pictures a second")

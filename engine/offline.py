@@ -6,15 +6,15 @@ from collections.abc import Callable
 from pathlib import Path
 
 from engine.capture.video_file import VideoFile
+from engine.config import RunConfig
 from engine.errors import ConfigError, SourceError
 from engine.face.calibration import Calibration
 from engine.output.video_file import VideoFileSink
 from engine.perform.drivers import SUFFIXES, load_moments
 from engine.perform.recording import Moment
 from engine.perform.replay import frames_of, tracked
-from engine.puppet.format import load_puppet
-from engine.render.generator import Runtime, load_networks
-from engine.render.scene import Scene, portrait_scene
+from engine.render.scene import Scene
+from engine.switchboard import Switchboard
 from engine.track.footage import neutral_of_clip
 from engine.track.tracker import Tracker
 
@@ -23,31 +23,33 @@ REPLAY_RATE_HZ = 30.0  # what a player is told; pictures have their own times
 
 def render(
     driver: Path,
-    puppet: Path,
     output: Path,
-    size_px: tuple[int, int],
-    *,
-    neutral: str = "auto",
-    runtime: Runtime = "auto",
+    config: RunConfig,
     progress: Callable[[int, int | None], None] = lambda done, total: None,
 ) -> tuple[int, int]:
-    """Render `driver`, a clip, a performance, a CSV of Live Link Face or speech, with a puppet.
+    """Render `driver`, a clip, a performance, a CSV of Live Link Face or speech, as the settings say.
 
     Returns how many frames there were and in how many no performer was found.
 
-    `neutral`: `auto` looks through the first seconds before it starts, `first` takes the first face. `runtime` executes
-    the networks. `progress` is told frames done and, where the file says so, frames in all. Raises MimicamError; what was
-    rendered until then is playable.
+    With `neutral` `auto` it looks through the first seconds before it starts, `first` takes the first face. `progress` is told
+    frames done and, where the file says so, frames in all. Raises MimicamError; what was rendered until then is playable.
     """
     if output.exists() and output.samefile(driver):
         raise ConfigError(
             wanted="an output beside the driver", found=f"{output} is the driver", advice="Name another file."
         )
-    scene = portrait_scene(load_puppet(puppet), *size_px, networks=load_networks(runtime))
-    if driver.suffix.lower() in SUFFIXES:
+    performed = driver.suffix.lower() in SUFFIXES
+    if performed and config.mode == "swap":
+        raise ConfigError(
+            wanted="pictures of a performer to put the puppet's face on, in mode swap",
+            found=f"{driver}, which has none",
+            advice="Give a clip, or use mode portrait or face2face.",
+        )
+    scene = Switchboard(config).scene
+    if performed:
         return _render_performance(load_moments(driver), scene, output, progress)
     video = VideoFile(driver)
-    found = neutral_of_clip(driver) if neutral == "auto" else None
+    found = neutral_of_clip(driver) if config.neutral == "auto" else None
     tracker = Tracker(Calibration(found, window_s=0.0))
     sink = VideoFileSink(output, video.rate_hz, wait=True)
     done = lost = 0

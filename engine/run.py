@@ -13,10 +13,10 @@ from rich.console import Console
 from rich.live import Live
 
 from engine.config import RunConfig
+from engine.drive.attributes import Attributes
 from engine.drive.drive import Drive, open_drive, open_tracker
 from engine.drive.triggers import Triggers
-from engine.errors import MimicamError, StageError
-from engine.face.performance import Performance
+from engine.errors import ConfigError, MimicamError, StageError
 from engine.live.governor import Governor
 from engine.live.meter import Meter
 from engine.live.pipeline import Pipeline
@@ -24,30 +24,28 @@ from engine.machine import memory_mb
 from engine.output.open import open_sinks
 from engine.output.stage import OutputStage, Sink
 from engine.perform.replay import Replay
-from engine.puppet.format import load_puppet
-from engine.puppet.shipped import find_puppet
-from engine.render.generator import load_networks
+from engine.protocols.table import is_protocol
 from engine.render.ladder import Step, first_that_fits
 from engine.render.quality import LADDER
-from engine.render.scene import Scene, portrait_scene
+from engine.render.scene import Scene
 from engine.report import print_report, run_report, write_json
+from engine.switchboard import Switchboard
 from engine.track.tracker import Tracker
 
 SETTLED_S = 10.0  # memory is compared with what it was then
 RECENT_FRAMES = 30
 
 
-def prepare_scene(config: RunConfig, tell: Callable[[str], object] = lambda reason: None) -> Scene:
+def prepare(config: RunConfig, tell: Callable[[str], object] = lambda reason: None) -> Switchboard:
     """Load puppet and networks, and draw once so that nothing is compiled while the camera waits."""
-    puppet, networks = load_puppet(find_puppet(config.puppet)), load_networks(config.runtime, tell)
-    scene = portrait_scene(puppet, *config.size, networks=networks, absolute_pose=config.pose == "absolute")
-    scene.draw(Performance.neutral())
-    return scene
+    switchboard = Switchboard(config, tell)
+    switchboard.scene.view.rehearse(LADDER[0])
+    return switchboard
 
 
 def prepare_stages(config: RunConfig) -> tuple[Tracker, Scene]:
     """Scene and tracker of a camera's run, warm."""
-    scene = prepare_scene(config)
+    scene = prepare(config).scene
     return open_tracker(config), scene
 
 
@@ -58,15 +56,22 @@ def run(config: RunConfig, console: Console, replay: Replay | None = None) -> No
     """
     stop = threading.Event()
     triggers = config.expressions.triggers()
+    _refuse_swap_without_pictures(config, replay)
     drive: Drive  # opened last, the window that hears the keys before it
+    switchboard: Switchboard
     keys = config.expressions.key_actions(triggers) | {
         "n": lambda: drive.performer.recapture(), "q": stop.set, "esc": stop.set,
+        "m": lambda: switchboard.ask_mode(), "p": lambda: switchboard.ask_puppet(), "b": lambda: switchboard.ask_blend(),
     }  # fmt: skip
+    attributes = Attributes(config.attributes)
     with console.status("preparing"):
-        scene = prepare_scene(config, console.print)
+        switchboard = prepare(config, console.print)
+        scene = switchboard.scene
         ladder = scene.ladder() if config.target_age_ms else [Step(LADDER[0], 0.0)]
-        sinks = open_sinks(config.output, config.size, config.rate, keys)
-        drive = _open_or_close(config, triggers, replay, sinks, console)
+        sinks = open_sinks(
+            config.output, config.size, config.rate, keys, attributes.sliders() if config.sliders else ()
+        )
+        drive = _open_or_close(config, triggers, attributes, replay, sinks, console)
     meter = Meter()
     governor = Governor(len(ladder), config.target_age_ms, first_that_fits(ladder, config.rate))
     scene.quality = ladder[governor.level].quality
@@ -77,6 +82,7 @@ def run(config: RunConfig, console: Console, replay: Replay | None = None) -> No
 
         def watch() -> None:
             scene.quality = ladder[governor.look(meter.age, time.monotonic())].quality
+            switchboard.serve()
             live.update(status_line(meter, pipeline.skipped(), scene.quality.name, drive.counted()))
             if "settled" not in memory and time.monotonic() - meter.started_s > SETTLED_S:
                 memory["settled"] = memory_mb()
@@ -102,12 +108,26 @@ def run(config: RunConfig, console: Console, replay: Replay | None = None) -> No
         raise failure
 
 
+def _refuse_swap_without_pictures(config: RunConfig, replay: Replay | None) -> None:
+    if config.mode == "swap" and (replay is not None or config.camera == "none" or is_protocol(config.camera)):
+        raise ConfigError(
+            wanted="pictures of a performer to put the puppet's face on, in mode swap",
+            found="a recorded performance" if replay is not None else f"--camera {config.camera}, which has none",
+            advice="Use a camera, a clip or demo; or mode portrait or face2face.",
+        )
+
+
 def _open_or_close(
-    config: RunConfig, triggers: Triggers, replay: Replay | None, sinks: list[Sink], console: Console
+    config: RunConfig,
+    triggers: Triggers,
+    attributes: Attributes,
+    replay: Replay | None,
+    sinks: list[Sink],
+    console: Console,
 ) -> Drive:
     """Whoever performs; the sinks are closed again where that can't be opened."""
     try:
-        return open_drive(config, triggers, replay, console.print)
+        return open_drive(config, triggers, attributes, replay, console.print)
     except BaseException:
         for sink in sinks:
             sink.close()

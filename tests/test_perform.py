@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 
 from engine.capture.synthetic import SyntheticCamera
 from engine.capture.video_file import VideoFile
+from engine.config import RunConfig
 from engine.errors import ConfigError, OutputError, SourceError
 from engine.face.performance import Performance
 from engine.live.meter import Meter
@@ -29,7 +30,6 @@ from engine.perform.record import record
 from engine.perform.recording import MOST_FRAMES, SHAPES, Moment, find_performance, load_performance, save_performance
 from engine.perform.replay import Replay
 from engine.puppet.format import Puppet
-from engine.puppet.shipped import shipped_folder
 from engine.render.scene import Rendered, Scene, portrait_scene
 from engine.sound.mfcc import RATE_HZ
 from engine.sound.source import SyntheticSound
@@ -198,9 +198,8 @@ def test_a_loop_goes_on_after_the_end(tmp_path: Path) -> None:
 def test_rendering_a_performance_twice_gives_the_same_file(tmp_path: Path) -> None:
     save_performance(SOME, tmp_path / "a.performance")
     for name in ("one.mp4", "two.mp4"):
-        done, lost = render(
-            tmp_path / "a.performance", shipped_folder() / "bruno.puppet", tmp_path / name, (160, 90), runtime="none"
-        )
+        settings = RunConfig(puppet="bruno", size=(160, 90), runtime="none")
+        done, lost = render(tmp_path / "a.performance", tmp_path / name, settings)
         assert (done, lost) == (3, 1)
     pictures = [[f.bgr for f in VideoFile(tmp_path / name)] for name in ("one.mp4", "two.mp4")]
     assert len(pictures[0]) == 3

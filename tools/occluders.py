@@ -19,6 +19,14 @@ from engine.face import landmarks as lm
 FINGER_BONES: Final = (0.42, 0.28, 0.2)  # lengths, palms
 HAIR_BGR: Final = np.array([[20, 22, 28], [25, 40, 70], [60, 95, 140], [120, 165, 200], [150, 150, 150]], np.float32)
 RIMS_BGR: Final = np.array([[15, 15, 18], [40, 35, 90], [90, 110, 130], [190, 190, 195], [20, 45, 90]], np.float32)
+KINDS: Final = {
+    "hand": 0.34,
+    "hair": 0.14,
+    "glasses": 0.14,
+    "cup": 0.14,
+    "microphone": 0.1,
+    "cloth": 0.14,
+}  # and their odds
 SHADOW: Final = 0.35  # how much darker the face is at most, beside what lies on it
 
 
@@ -51,7 +59,7 @@ class Occluders:
     def draw(self, crop: NDArray[np.uint8], points_px: lm.Points, kind: str | None = None) -> Occluder:
         """One in front of the face at `points_px` (478, 2 or 3) of a crop (size, size, 3)."""
         if kind is None:
-            kind = str(self._random.choice(list(self._kinds), p=[0.34, 0.14, 0.14, 0.14, 0.1, 0.14]))
+            kind = str(self._random.choice(list(KINDS), p=list(KINDS.values())))
         return self._kinds[kind](crop, points_px)
 
     def _hand(self, crop: NDArray[np.uint8], points_px: lm.Points) -> Occluder:

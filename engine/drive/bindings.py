@@ -13,7 +13,9 @@ from engine.drive.triggers import ATTACK_S, PRESETS, RELEASE_S, Amounts, Trigger
 from engine.face import arkit
 from engine.face.gesture import Gesture
 
-TAKEN_KEYS: Final = {"n": "takes a new neutral", "q": "ends the run"}  # `engine.run`
+TAKEN_KEYS: Final = {
+    "n": "takes a new neutral", "q": "ends the run", "m": "changes the mode", "p": "changes the puppet", "b": "changes the blend",
+}  # fmt: skip
 
 
 def _near(name: str, known: Mapping[str, object], count: int = 3) -> str:

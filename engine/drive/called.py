@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Final
+from typing import Final, Literal
 
 import cv2
 import numpy as np
@@ -11,7 +11,7 @@ import numpy as np
 from engine.drive.bindings import Bindings, GestureActions
 from engine.drive.triggers import Triggers
 from engine.face import arkit
-from engine.face.gesture import GestureFilter, first_gesture
+from engine.face.gesture import GestureFilter, HandPoints, first_gesture
 from engine.face.model import face_model
 from engine.face.performance import Performance
 from engine.track.hands import HandTracker
@@ -44,23 +44,35 @@ def with_expression(tracked: Tracked, performance: Performance, called: arkit.Co
     return replace(tracked, performance=Performance(performance.head, offsets), coefficients=wanted)
 
 
-class HandWatch:
-    """Looks for the performer's hands in every third frame, and calls for what their gestures are bound to."""
+class HandFinder:
+    """Looks for the performer's hands in every third frame."""
 
-    def __init__(self, bindings: Bindings, triggers: Triggers) -> None:
-        self._hands = HandTracker(bindings.hands.most_hands)
-        self._steady, self._act = GestureFilter(), GestureActions(bindings.hands, triggers)
+    def __init__(self, most_hands: Literal[1, 2]) -> None:
+        self._hands = HandTracker(most_hands)
         self._count = 0
+        self._found: tuple[HandPoints, ...] = ()
 
     def __call__(self, tracked: Tracked) -> Tracked:
-        """The same; what it calls for shows from the next frame on."""
+        """The same with the hands that were seen last."""
         self._count += 1
         if self._count % EVERY == 1:
             small = cv2.resize(tracked.frame.bgr, None, fx=SHARE, fy=SHARE, interpolation=cv2.INTER_AREA)
-            hands = self._hands(np.asarray(small, np.uint8))
-            self._act(self._steady(first_gesture(hand.landmarks_px for hand in hands), tracked.frame.captured_s))
-        return tracked
+            seen = self._hands(np.asarray(small, np.uint8))
+            self._found = tuple((hand.landmarks_px / np.float32(SHARE)).astype(np.float32) for hand in seen)
+        return replace(tracked, hands=self._found)
 
     def close(self) -> None:
         """Free the networks."""
         self._hands.close()
+
+
+class HandWatch:
+    """Calls for what the gestures of the hands that were found are bound to."""
+
+    def __init__(self, bindings: Bindings, triggers: Triggers) -> None:
+        self._steady, self._act = GestureFilter(), GestureActions(bindings.hands, triggers)
+
+    def __call__(self, tracked: Tracked) -> Tracked:
+        """The same; what it calls for shows from the next frame on."""
+        self._act(self._steady(first_gesture(tracked.hands), tracked.frame.captured_s))
+        return tracked

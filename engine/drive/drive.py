@@ -15,7 +15,8 @@ from engine.capture.nothing import NoCamera
 from engine.capture.open import open_source
 from engine.capture.webcam import Webcam, WebcamFormat
 from engine.config import RunConfig
-from engine.drive.called import Called, HandWatch
+from engine.drive.attributes import Attributes
+from engine.drive.called import Called, HandFinder, HandWatch
 from engine.drive.ranging import Ranging
 from engine.drive.samples import SampleTracker
 from engine.drive.sound_mouth import SoundMouth
@@ -92,6 +93,7 @@ class Drive:
 def open_drive(
     config: RunConfig,
     triggers: Triggers,
+    attributes: Attributes | None = None,
     replay: Replay | None = None,
     tell: Callable[[str], object] = lambda text: None,
 ) -> Drive:
@@ -111,11 +113,15 @@ def open_drive(
             acts.append(Ranging(performer.ranges, performer.tracker.calibration))
         if lips is not None:
             acts.append(SoundMouth(lips.at, always=config.sound_when == "always", alone=config.camera == "none"))
+        if performer.tracker is not None and (config.expressions.hands.enabled or config.occlusion == "hands"):
+            finder = HandFinder(config.expressions.hands.most_hands)
+            opened.callback(finder.close)
+            acts.append(finder)
         if config.expressions.hands.enabled and performer.tracker is not None:
-            watch = HandWatch(config.expressions, triggers)
-            opened.callback(watch.close)
-            acts.append(watch)
+            acts.append(HandWatch(config.expressions, triggers))
         acts.append(Called(triggers))
+        if attributes is not None:
+            acts.append(attributes)
         if broadcasts:
             acts.append(Telling(broadcasts))
         style = replace(config.style.style(), mirrored=config.mirror)

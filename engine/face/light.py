@@ -29,7 +29,7 @@ RIDGE: Final = (
     0.1,
     0.1,
 )
-LEAST, MOST = 0.5, 2.0  # of a ratio
+LEAST, MOST = 0.7, 1.4  # of a ratio: one albedo for all skin is only so true
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -10,13 +10,17 @@ from engine.output.null import NullSink
 from engine.output.stage import Sink
 from engine.output.video_file import VideoFileSink
 from engine.output.virtual_camera import VirtualCameraSink
-from engine.output.window import WindowSink
+from engine.output.window import Slider, WindowSink
 
 KINDS = ("virtual", "virtual:DEVICE", "window", "file:OUT.mp4", "null")
 
 
 def open_sinks(
-    specs: Sequence[str], size_px: tuple[int, int], rate_hz: float, keys: dict[str, Callable[[], None]]
+    specs: Sequence[str],
+    size_px: tuple[int, int],
+    rate_hz: float,
+    keys: dict[str, Callable[[], None]],
+    sliders: Sequence[Slider] = (),
 ) -> list[Sink]:
     """All sinks, opened; when one can't be, those before it are closed and its error is raised."""
     doubled = [spec for spec in specs if specs.count(spec) > 1]
@@ -25,7 +29,7 @@ def open_sinks(
     sinks: list[Sink] = []
     try:
         for spec in specs:
-            sinks += [_open_sink(spec, size_px, rate_hz, keys)]
+            sinks += [WindowSink(keys, sliders) if spec == "window" else _open_sink(spec, size_px, rate_hz)]
     except BaseException:
         for sink in sinks:
             sink.close()
@@ -33,12 +37,10 @@ def open_sinks(
     return sinks
 
 
-def _open_sink(spec: str, size_px: tuple[int, int], rate_hz: float, keys: dict[str, Callable[[], None]]) -> Sink:
+def _open_sink(spec: str, size_px: tuple[int, int], rate_hz: float) -> Sink:
     kind, _, argument = spec.partition(":")
     if kind == "null" and not argument:
         return NullSink()
-    if kind == "window" and not argument:
-        return WindowSink(keys)
     if kind == "file" and argument:
         return VideoFileSink(Path(argument), rate_hz)
     if kind == "virtual":

@@ -1,11 +1,12 @@
-"""Shows pictures in a window; Esc or q ends the run, n takes a new neutral."""
+"""Shows pictures in a window, with its keys and sliders."""
 
 from __future__ import annotations
 
 import os
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 import cv2
 
@@ -13,6 +14,24 @@ from engine.errors import OutputError
 from engine.live.frame import Frame
 
 TITLE = "mimicam"
+STEPS = 100  # of a slider
+
+
+@dataclass(frozen=True, slots=True)
+class Slider:
+    """A value that is set by hand."""
+
+    name: str
+    least: float
+    most: float
+    value: float
+    move: Callable[[float], None]
+
+    def show(self) -> None:
+        """Put it on the window."""
+        span = self.most - self.least
+        begin = round(STEPS * (self.value - self.least) / span)
+        cv2.createTrackbar(self.name, TITLE, begin, STEPS, lambda step: self.move(self.least + span * step / STEPS))
 
 
 def screen_available() -> bool:
@@ -40,10 +59,10 @@ class WindowSink:
 
     wants_repeats = True
 
-    def __init__(self, keys: dict[str, Callable[[], None]]) -> None:
+    def __init__(self, keys: dict[str, Callable[[], None]], sliders: Sequence[Slider] = ()) -> None:
         """`keys`: what a key does. OutputError where there is no screen."""
         require_screen()
-        self._keys = keys
+        self._keys, self._sliders = keys, sliders
         self._open = False
         self.left_out = 0
 
@@ -53,6 +72,8 @@ class WindowSink:
             if not self._open:
                 cv2.namedWindow(TITLE, cv2.WINDOW_NORMAL | cv2.WINDOW_KEEPRATIO | cv2.WINDOW_GUI_NORMAL)
                 cv2.resizeWindow(TITLE, frame.bgr.shape[1], frame.bgr.shape[0])
+                for slider in self._sliders:
+                    slider.show()
                 self._open = True
             cv2.imshow(TITLE, frame.bgr)
             key = cv2.waitKey(1) & 0xFF

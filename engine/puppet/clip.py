@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, fields
-from typing import Final, Literal, get_args
+from typing import Final
 
 import cv2
 import numpy as np
@@ -12,11 +12,10 @@ from safetensors.numpy import load, save
 
 from engine.face import arkit
 from engine.face import landmarks as lm
+from engine.names import Play
 
 MOST_FRAMES: Final = 3600  # two minutes at 30 a second
 JPEG: Final = [cv2.IMWRITE_JPEG_QUALITY, 95, cv2.IMWRITE_JPEG_SAMPLING_FACTOR, cv2.IMWRITE_JPEG_SAMPLING_FACTOR_444]
-Play = Literal["loop", "pingpong", "hold"]
-PLAYS: Final[tuple[Play, ...]] = get_args(Play)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from engine.capture.video_file import VideoFile
 from engine.errors import PuppetError, SourceError
+from engine.face import arkit
 from engine.face import landmarks as lm
 from engine.face.calibration import WINDOW_S, Calibration, Neutral
 from engine.face.light import fit_light
@@ -167,7 +168,7 @@ def _analyse(stretch: list[_Seen], rate_hz: float) -> Analysis:
         tracked = tracker.read(Frame(picture, index, s.time_s), face)
         performance = tracked.performance or Performance.neutral()
         offsets.append(performance.offsets)
-        coefficients.append(tracked.coefficients)
+        coefficients.append(np.zeros(arkit.COUNT, np.float32) if tracked.coefficients is None else tracked.coefficients)
         lights.append(fit_light(picture, face).harmonics)
     tracker.close()
     landmarks = np.stack(faces).astype(np.float32)

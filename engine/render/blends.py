@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Final, Literal, get_args
+from typing import Final, get_args
 
 import numpy as np
 from numpy.typing import NDArray
 
+from engine.names import BlendName
 from kernels.blend_multiband.cpu import blend_multiband
 from kernels.blend_poisson.cpu import blend_poisson
 from kernels.composite.cpu import composite
 from kernels.feather.cpu import feather
 
-BlendName = Literal["feather", "multiband", "poisson"]
 FEATHER: Final = 0.06  # how far a matte fades inwards, inter-ocular distances
 BANDS: Final = 4
 Picture = NDArray[np.uint8]

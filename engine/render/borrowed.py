@@ -18,8 +18,9 @@ from engine.face.light import Light, ratio, vertex_normals
 from engine.face.pose import Pose, euler_from_rotation
 from engine.face.reference import reference_face
 from engine.face.retarget import Target
+from engine.names import BlendName
 from engine.puppet.clip import Clip
-from engine.render.blends import BLENDS, BlendName, Picture, mixed
+from engine.render.blends import BLENDS, Picture, mixed
 from engine.render.face_layer import face_mask
 from engine.render.head_mesh import holes
 from engine.render.moves import Moves, rise

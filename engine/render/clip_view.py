@@ -21,9 +21,10 @@ from engine.face import landmarks as lm
 from engine.face.performance import Performance
 from engine.face.pose import fit_head
 from engine.face.retarget import PuppetFace, Target
-from engine.puppet.clip import Play, frame_at
+from engine.names import BlendName, Play
+from engine.puppet.clip import frame_at
 from engine.puppet.format import Puppet
-from engine.render.blends import BlendName, Picture, mixed
+from engine.render.blends import Picture, mixed
 from engine.render.borrowed import Borrowed, skin_triangles
 from engine.render.canvas import fit_scale, surround
 from engine.render.crops import Part

@@ -18,7 +18,8 @@ from numpy.typing import NDArray
 TABLE: Final = 17  # entries a side
 SETTLING_S: Final = 0.6  # over which statistics follow a change
 SPREAD_FLOOR: Final = 4.0  # squared Lab units added to both covariances: a flat face tells nothing of spread
-STRETCH: Final = (0.6, 1.5)  # of the spread along any direction
+GAINS: Final = (0.4, 2.5)  # of a channel
+STRETCH: Final = (0.75, 1.2)  # of the spread along any direction
 FEWEST: Final = 40  # pixels that statistics are taken from
 
 
@@ -75,15 +76,17 @@ def plain_table() -> NDArray[np.float32]:
     return np.stack(np.meshgrid(steps, steps, steps, indexing="ij"), -1)
 
 
-@cache
-def _lab_table() -> NDArray[np.float64]:
-    flat = plain_table().reshape(1, -1, 3) / np.float32(255)
-    return cv2.cvtColor(flat, cv2.COLOR_BGR2Lab)[0].astype(np.float64)
-
-
 def table_between(of: Statistics, to: Statistics) -> NDArray[np.float32]:
-    """(17, 17, 17, 3) BGR: the colours of `of` as those of `to`."""
-    lab = to.mean + (_lab_table() - of.mean) @ _stretch(of.covariance, to.covariance).T
+    """(17, 17, 17, 3) BGR: the colours of `of` as those of `to`.
+
+    The mean goes over by a gain of each channel, as a change of light does (von Kries), since a shift in Lab that suits skin
+    turns lips purple; then the spread around it, in Lab.
+    """
+    means = cv2.cvtColor(np.array([[of.mean, to.mean]], np.float32), cv2.COLOR_Lab2BGR)[0]
+    gain = np.clip(means[1] / np.maximum(means[0], 0.02), *GAINS)
+    lit = plain_table().reshape(1, -1, 3) / np.float32(255) * gain
+    lab = cv2.cvtColor(lit.astype(np.float32), cv2.COLOR_BGR2Lab)[0].astype(np.float64)
+    lab = to.mean + (lab - to.mean) @ _stretch(of.covariance, to.covariance).T
     bgr = cv2.cvtColor(lab[None].astype(np.float32), cv2.COLOR_Lab2BGR)[0]
     return np.ascontiguousarray((255 * bgr).reshape(TABLE, TABLE, TABLE, 3), np.float32)
 

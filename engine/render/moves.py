@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,10 +18,10 @@ MOUTH: Final = np.concatenate([lm.LIPS_OUTER, lm.LIPS_INNER, lm.CHIN])
 EYES: Final = np.concatenate([lm.EYE_LEFT, lm.EYE_RIGHT, lm.IRIS_LEFT, lm.IRIS_RIGHT])
 
 
-def rise(x: NDArray[np.float32]) -> NDArray[np.float32]:
+def rise(x: NDArray[np.float32] | np.floating[Any]) -> NDArray[np.float32]:
     """0 up to 0, 1 from 1, smooth between."""
-    x = np.clip(x, 0, 1)
-    result: NDArray[np.float32] = (x * x * (3 - 2 * x)).astype(np.float32)
+    inside = np.clip(np.asarray(x, np.float32), 0, 1)
+    result: NDArray[np.float32] = np.asarray(inside * inside * (3 - 2 * inside), np.float32)
     return result
 
 

@@ -76,10 +76,9 @@ class Occlusion:
         return np.asarray(cv2.warpAffine(answer, moved, (self._size, self._size), flags=how), np.float32)
 
 
-def load_occlusion(runtime: Runtime, tell: Callable[[str], object] = lambda reason: None) -> Occlusion | None:
+def load_occlusion(runtime: Runtime, tell: Callable[[str], object] = lambda reason: None) -> Network | None:
     """The shipped network; None and ConfigError as for `load_networks`."""
-    found = loaded(runtime, lambda name: load_network("occlusion", 1, name)[0], tell)
-    return None if found is None else Occlusion(found)
+    return loaded(runtime, lambda name: load_network("occlusion", 1, name)[0], tell)
 
 
 def contour(points: lm.Points, size_px: int) -> NDArray[np.uint8]:

@@ -13,8 +13,9 @@ from engine.face.model import face_model
 from engine.face.performance import HeadMotion, Performance
 from engine.face.pose import Pose
 from engine.face.retarget import Target
+from engine.names import BlendName
 from engine.puppet.format import Puppet, Reference
-from engine.render.blends import BLENDS, BlendName, mixed
+from engine.render.blends import BLENDS, mixed
 from engine.render.canvas import fit_scale, surround
 from engine.render.colour import Statistics, table_between
 from engine.render.face_layer import FaceLayer, face_mask

@@ -12,8 +12,9 @@ from numpy.typing import NDArray
 from engine.face.performance import Performance
 from engine.face.safety import PuppetState, SafeMotion
 from engine.live.frame import Frame
+from engine.names import BlendName
 from engine.puppet.format import Puppet
-from engine.render.blends import BlendName, mixed
+from engine.render.blends import mixed
 from engine.render.generator import Networks
 from engine.render.ladder import Step, measured_ladder
 from engine.render.portrait_view import PortraitView

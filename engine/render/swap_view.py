@@ -8,6 +8,7 @@ own portrait comes.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import cache
 from typing import Final
 
@@ -16,14 +17,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.face import landmarks as lm
+from engine.face.gesture import HandPoints
 from engine.face.light import Light, fit_light, ratio, vertex_normals
 from engine.face.performance import Performance
-from engine.face.pose import Pose
+from engine.face.pose import Pose, fit_head
 from engine.face.reference import reference_face
 from engine.face.retarget import Target
 from engine.face.safety import PuppetState
+from engine.names import BlendName
 from engine.puppet.format import Puppet, Reference
-from engine.render.blends import BLENDS, BlendName, Picture, mixed
+from engine.render.blends import BLENDS, Picture, mixed
 from engine.render.borrowed import skin_triangles
 from engine.render.canvas import fit_scale
 from engine.render.colour import ColourMatch, Statistics
@@ -62,17 +65,20 @@ class SwapView:
         *,
         networks: Networks | None = None,
         occlusion: Occlusion | None = None,
-        blend: BlendName = "poisson",
+        mirrored: bool = False,
+        blend: BlendName = "multiband",
     ) -> None:
-        """Without `occlusion` what is in front of the face is covered by the puppet's."""
+        """Without `occlusion` what is in front of the face is covered by the puppet's. `mirrored`: the picture is the performer's
+        mirror image, as the performances are."""
         self.blend: BlendName = blend
         self._size = (width_px, height_px)
         self._still = PortraitView(puppet, width_px, height_px, networks=networks)
-        self._occlusion = occlusion
-        references = [*puppet.references, *(mirrored(r) for r in puppet.references)]
+        self._occlusion, self._mirrored = occlusion, mirrored
+        references = [*puppet.references, *(mirrored_reference(r) for r in puppet.references)]
         self._faces = [_Face(reference, networks) for reference in references]
         self._choose = Chooser([face.look for face in self._faces])
-        self._colour, self._light, self._at_s = ColourMatch(), None, 0.0
+        self._colour, self._at_s = ColourMatch(), 0.0
+        self._light: Light | None = None
         self._last: Picture | None = None  # the last swapped picture
 
     def draw(self, shown: Shown, quality: Quality = LADDER[0]) -> Picture:
@@ -106,16 +112,30 @@ class SwapView:
         canvas, scale, corner = _contained(seen.frame.bgr, *self._size)
         points = (seen.landmarks_px * np.float32(scale) + corner).astype(np.float32)
         pose = Pose(seen.pose.rotation, seen.pose.translation * np.float32(scale) + corner, seen.pose.scale * scale)
-        return self._put(canvas, Target(points, pose), performance, now_s, quality)
+        hands = [(hand * np.float32(scale) + corner).astype(np.float32) for hand in seen.hands]
+        if self._mirrored:
+            flipped = mirrored_reference(Reference(canvas, points))
+            canvas, points = flipped.picture, flipped.landmarks_px
+            pose = fit_head(reference_face().mean, points)
+            hands = []  # a second opinion that is not worth a second way
+        return self._put(canvas, Target(points, pose), performance, now_s, quality, hands)
 
-    def _put(self, canvas: Picture, face: Target, performance: Performance, now_s: float, quality: Quality) -> Picture:
+    def _put(
+        self,
+        canvas: Picture,
+        face: Target,
+        performance: Performance,
+        now_s: float,
+        quality: Quality,
+        hands: Sequence[HandPoints] = (),
+    ) -> Picture:
         """The puppet's face in the place of `face`, in place."""
         unit = face.pose.scale
         region = Region.around(face.landmarks_px[lm.OVAL], MARGIN * unit, canvas.shape[1], canvas.shape[0])
         if region is None:
             return canvas
         picture = np.ascontiguousarray(region.of(canvas))
-        front = None if self._occlusion is None else self._occlusion(canvas, face, region)
+        front = None if self._occlusion is None else self._occlusion(canvas, face, region, hands)
         light = self._lit(canvas, face, now_s)
         layer: Picture | None = None
         for number, share in self._choose(Look.of(face.pose.invert(face.landmarks_px), face.pose), now_s):
@@ -138,9 +158,9 @@ class SwapView:
         """The light on the performer, damped."""
         found = fit_light(canvas, face.landmarks_px)
         share = 1 - float(np.exp(-max(0.0, now_s - self._at_s) / SETTLING_S))
-        before: Light | None = self._light
-        if before is not None:
-            found = Light(before.harmonics + np.float32(share) * (found.harmonics - before.harmonics))
+        if self._light is not None:
+            before = self._light.harmonics
+            found = Light(before + np.float32(share) * (found.harmonics - before))
         self._light = found
         return found
 
@@ -193,7 +213,7 @@ def inwards() -> NDArray[np.float32]:
     return rise(((away - IDENTITY_FROM) / (IDENTITY_ALL - IDENTITY_FROM)).astype(np.float32))
 
 
-def mirrored(reference: Reference) -> Reference:
+def mirrored_reference(reference: Reference) -> Reference:
     """The photograph as a mirror shows it: completes what it hides of a side."""
     points = reference.landmarks_px[reference_face().mirror].copy()
     points[:, 0] = reference.picture.shape[1] - 1 - points[:, 0]

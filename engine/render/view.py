@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from engine.face.performance import Performance
 from engine.face.safety import PuppetState
-from engine.render.blends import BlendName
+from engine.names import BlendName
 from engine.render.quality import Quality
 from engine.track.tracker import Tracked
 

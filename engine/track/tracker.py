@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from engine.face.arkit import Coefficients
 from engine.face.calibration import Calibration
 from engine.face.expression import ExpressionFit
+from engine.face.gesture import HandPoints
 from engine.face.landmarks import COUNT, Points
 from engine.face.performance import Performance
 from engine.face.pose import Pose, fit_head
@@ -35,6 +36,7 @@ class Tracked:
     pose: Pose | None
     performance: Performance | None
     coefficients: Coefficients | None = None  # (52,) of the performance, where the tracker fitted them
+    hands: tuple[HandPoints, ...] = ()  # (21, 3) px each, where they are looked for
 
     @property
     def lost(self) -> bool:

@@ -1,0 +1,11 @@
+"""Names that settings and the parts they choose share."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+ModeName = Literal["portrait", "face2face", "swap"]
+BlendName = Literal["feather", "multiband", "poisson"]
+OcclusionKind = Literal["network", "hands", "none"]
+Play = Literal["loop", "pingpong", "hold"]
+SliderName = Literal["smile", "brows", "lids", "jaw", "lips", "gaze"]

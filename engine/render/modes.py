@@ -1,0 +1,62 @@
+"""The modes by name. Two choices make a mode: which canvas, and whose head pose."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final, get_args
+
+from engine.names import BlendName, ModeName, Play
+from engine.puppet.format import Puppet
+from engine.render.clip_view import ClipView
+from engine.render.generator import Networks
+from engine.render.occlusion import Occlusion
+from engine.render.portrait_view import PortraitView
+from engine.render.swap_view import SwapView
+from engine.render.view import View
+from models.runtimes import Network
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """What views are made for: size, networks, and how they shall look."""
+
+    size_px: tuple[int, int]  # width, height of the output
+    networks: Networks | None = None  # of the generator
+    blend: BlendName | None = None  # None: what suits the mode
+    play: Play = "loop"
+    absolute_pose: bool = False
+    mirrored: bool = False
+    occlusion: Network | None = None  # sees what is in front of a face
+
+
+def _portrait(puppet: Puppet, stage: Stage) -> View:
+    return PortraitView(
+        puppet, *stage.size_px, absolute_pose=stage.absolute_pose, networks=stage.networks,
+        blend=stage.blend or "feather",
+    )  # fmt: skip
+
+
+def _face2face(puppet: Puppet, stage: Stage) -> View:
+    return ClipView(puppet, *stage.size_px, play=stage.play, networks=stage.networks, blend=stage.blend or "poisson")
+
+
+def _swap(puppet: Puppet, stage: Stage) -> View:
+    occlusion = None if stage.occlusion is None else Occlusion(stage.occlusion)
+    return SwapView(
+        puppet, *stage.size_px, networks=stage.networks, occlusion=occlusion, mirrored=stage.mirrored,
+        blend=stage.blend or "multiband",
+    )  # fmt: skip
+
+
+MODES: Final[dict[ModeName, Callable[[Puppet, Stage], View]]] = {
+    "portrait": _portrait,
+    "face2face": _face2face,
+    "swap": _swap,
+}
+assert tuple(MODES) == get_args(ModeName)
+
+
+def open_view(mode: ModeName, puppet: Puppet, stage: Stage) -> View:
+    """A puppet in a mode. PuppetError where the puppet lacks what the mode needs."""
+    return MODES[mode](puppet, stage)
