@@ -149,9 +149,9 @@ def swapped(clip: Clip, puppet: Puppet, networks: Networks | None, occlusion: An
     for t in clip.tracked[::EVERY]:
         if t.landmarks_px is None:
             continue
-        one = replace(puppet, references=(Reference(t.frame.bgr, t.landmarks_px),), clip=None)
+        one = replace(puppet, references=(Reference(t.frame.bgr, t.landmarks_px),))
         same.append(_difference(SwapView(one, width, height, networks=networks, occlusion=Occlusion(occlusion)), t))
-    scene = SwapView(replace(puppet, clip=None), width, height, networks=networks, occlusion=Occlusion(occlusion))
+    scene = SwapView(puppet, width, height, networks=networks, occlusion=Occlusion(occlusion))
     whole = [_difference(scene, t) for t in clip.tracked if t.landmarks_px is not None]
     return {"same": float(np.mean(same)), "clip": float(np.mean(whole))}
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
@@ -15,7 +16,11 @@ from engine.capture.video_file import VideoFile
 from engine.face import arkit
 from engine.face.model import face_model
 from engine.face.performance import HeadMotion, Performance
+from engine.live.frame import Frame
+from engine.output.video_file import VideoFileSink
+from engine.puppet.consent import Consent
 from engine.puppet.format import Puppet, load_puppet
+from engine.puppet.make_clip import make_clip_puppet
 from engine.puppet.shipped import shipped_folder
 
 
@@ -47,6 +52,18 @@ def demo_frames() -> list[NDArray[np.uint8]]:
     frames = [np.ascontiguousarray(frame.bgr[::2, ::2]) for frame in islice(video, 60)]
     video.close()
     return frames
+
+
+@pytest.fixture(scope="session")
+def clip_puppet(demo_frames: list[NDArray[np.uint8]], tmp_path_factory: pytest.TempPathFactory) -> Puppet:
+    """The performer of the demo clip as a puppet whose canvas is that clip."""
+    path = tmp_path_factory.mktemp("clip") / "dora.mp4"
+    sink = VideoFileSink(path, 30, wait=True)
+    for index, picture in enumerate(demo_frames[:40]):
+        sink.send(Frame(picture, index, index / 30))
+    sink.close()
+    consent = Consent(kind="synthetic", who="nobody: a generated face", date=dt.date(2026, 11, 25), scope="tests")
+    return make_clip_puppet(path, "dora", consent).puppet
 
 
 @pytest.fixture

@@ -43,7 +43,7 @@ def mimicam(*words: str, folder: Path | None = None) -> subprocess.CompletedProc
             2,
             "a protocol that mimicam knows: 'skype'",
         ),
-        (["run", "--strength", "mouth", "--output", "null"], 2, "REGION=FACTOR: 'mouth'"),
+        (["run", "--strength", "mouth", "--output", "null"], 2, "NAME=VALUE: 'mouth'"),
         (["run", "--strength", "nose=2", "--output", "null"], 2, "a setting that mimicam knows: 'style.nose'"),
         (
             ["run", "--camera", "none", "--sound", "none.wav", "--output", "null"],

@@ -116,16 +116,18 @@ class Occluders:
         limbs: list[tuple[NDArray[np.float64], NDArray[np.float64], float]], size: int
     ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         """Height above the crop and cover of rounded limbs (from, to, radius px)."""
-        y, x = np.mgrid[0:size, 0:size].astype(np.float32)
         height, cover = np.zeros((size, size), np.float32), np.zeros((size, size), np.float32)
         for begin, end, radius in limbs:
+            low = np.clip(np.minimum(begin, end) - radius - 1, 0, size).astype(int)
+            high = np.clip(np.maximum(begin, end) + radius + 2, 0, size).astype(int)
+            part = (slice(low[1], high[1]), slice(low[0], high[0]))
+            y, x = (axis.astype(np.float32) for axis in np.ogrid[part])
             along = end - begin
-            share = np.clip(
-                ((x - begin[0]) * along[0] + (y - begin[1]) * along[1]) / max(float(along @ along), 1e-6), 0, 1
-            )
+            share = ((x - begin[0]) * along[0] + (y - begin[1]) * along[1]) / max(float(along @ along), 1e-6)
+            share = np.clip(share, 0, 1)
             away = np.hypot(x - begin[0] - share * along[0], y - begin[1] - share * along[1])
-            height = np.maximum(height, np.sqrt(np.maximum(radius**2 - away**2, 0)))
-            cover = np.maximum(cover, np.clip(radius - away + 0.5, 0, 1))
+            height[part] = np.maximum(height[part], np.sqrt(np.maximum(radius**2 - away**2, 0)))
+            cover[part] = np.maximum(cover[part], np.clip(radius - away + 0.5, 0, 1))
         return height.astype(np.float32), cover.astype(np.float32)
 
     def _hair(self, crop: NDArray[np.uint8], points_px: lm.Points) -> Occluder:

@@ -37,15 +37,24 @@ class Target:
 class PuppetFace:
     """A puppet's geometry at one photograph: pose, neutral shape and what carries performances on to it."""
 
-    def __init__(self, landmarks_px: lm.Points, *, keep_expression: bool = False, absolute_pose: bool = False) -> None:
+    def __init__(
+        self,
+        landmarks_px: lm.Points,
+        *,
+        keep_expression: bool = False,
+        absolute_pose: bool = False,
+        neutral: lm.Points | None = None,
+    ) -> None:
         """`landmarks_px` (478, 3) of the photograph. `keep_expression` takes its expression as the neutral one;
-        `absolute_pose` turns the head to where the performer's is, not by what the performer's turned."""
+        `absolute_pose` turns the head to where the performer's is, not by what the performer's turned. `neutral` (478, 3) is
+        the person's canonical neutral shape where that is known; else the photograph's is taken, without smile and closed."""
         self._absolute_pose = absolute_pose
         self.landmarks_px = landmarks_px.astype(np.float32)
         self.pose = fit_head(reference_face().mean, self.landmarks_px)
         self._angles_deg = euler_from_rotation(self.pose.rotation)
         self.shape = self.pose.invert(self.landmarks_px)
-        self.neutral = self.shape if keep_expression else relaxed_face(self.shape)
+        known = self.shape if keep_expression else neutral
+        self.neutral = relaxed_face(self.shape) if known is None else known
         self._gains = gains(reference_face().mean, self.neutral)
         self._lids = [(pairs, self._gap(pairs)) for pairs in (lm.LID_PAIRS_LEFT, lm.LID_PAIRS_RIGHT)]
 

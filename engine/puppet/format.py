@@ -90,6 +90,11 @@ class Puppet:
     references: tuple[Reference, ...]  # at least one; the first is the main one
     clip: Clip | None = None
 
+    @property
+    def neutral(self) -> Points | None:
+        """The person's canonical neutral shape (478, 3), where a clip has told it."""
+        return None if self.clip is None else self.clip.analysis.neutral
+
 
 def load_puppet(path: Path) -> Puppet:
     """Read a puppet. PuppetError when it is missing, damaged, from a newer version or without consent."""

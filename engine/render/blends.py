@@ -34,9 +34,10 @@ def _feather(canvas: Picture, layer: Picture, mask: Picture, unit_px: float) -> 
 
 
 def _multiband(canvas: Picture, layer: Picture, mask: Picture, unit_px: float) -> Picture:
-    result = np.empty_like(canvas)
-    blend_multiband(canvas, layer, feathered(mask, unit_px), BANDS, result)
-    return result
+    """The bands, then a narrow fade: the coarse ones reach beyond the mask, where the canvas shall stay."""
+    mixed_bands = np.empty_like(canvas)
+    blend_multiband(canvas, layer, feathered(mask, unit_px), BANDS, mixed_bands)
+    return _feather(canvas, mixed_bands, mask, unit_px / 3)
 
 
 def _poisson(canvas: Picture, layer: Picture, mask: Picture, unit_px: float) -> Picture:

@@ -42,10 +42,10 @@ class FaceLayer:
     """One photograph's face and what is near it. Use it from one thread."""
 
     def __init__(
-        self, reference: Reference, networks: Networks | None = None, *, keep_expression: bool = False
+        self, reference: Reference, networks: Networks | None = None, neutral: lm.Points | None = None
     ) -> None:
-        """Sizes of the photograph are made as they are needed."""
-        self._reference, self._networks, self._keep_expression = reference, networks, keep_expression
+        """Sizes of the photograph are made as they are needed; `neutral` as for `PuppetFace`."""
+        self._reference, self._networks, self._neutral = reference, networks, neutral
         self._sizes: dict[int, _Size] = {}
 
     @property
@@ -76,7 +76,7 @@ class FaceLayer:
     def _size(self, halvings: int) -> _Size:
         if halvings not in self._sizes:
             small = scaled(self._reference, 0.5**halvings)
-            photograph = Photograph(small.picture, small.landmarks_px, keep_expression=self._keep_expression)
+            photograph = Photograph(small.picture, small.landmarks_px, neutral=self._neutral)
             height, width = small.picture.shape[:2]
             mesh = HeadMesh(photograph.face.landmarks_px, photograph.face.pose, width, height)
             networks = self._networks

@@ -98,5 +98,5 @@ def _more_likely(answer: NDArray[np.float32], hand: NDArray[np.float32]) -> NDAr
         ends = [tuple(hand[i].round().astype(int).tolist()) for i in (a, b)]
         cv2.line(drawing, ends[0], ends[1], 255, max(1, round(THICK * palm)), cv2.LINE_AA)
     gain = 1 + (HAND_ODDS - 1) * (drawing.astype(np.float32) / 255)
-    raised: NDArray[np.float32] = gain * answer / (gain * answer + 1 - answer + np.float32(1e-6))
+    raised: NDArray[np.float32] = gain * answer / (1 + (gain - 1) * answer)
     return raised

@@ -23,10 +23,13 @@ class Photograph:
         *,
         keep_expression: bool = False,
         absolute_pose: bool = False,
+        neutral: lm.Points | None = None,
     ) -> None:
         """`picture` (height, width, 3) BGR with its landmarks (478, 3) px; the rest as for `PuppetFace`."""
         self.picture = picture
-        self.face = PuppetFace(landmarks_px, keep_expression=keep_expression, absolute_pose=absolute_pose)
+        self.face = PuppetFace(
+            landmarks_px, keep_expression=keep_expression, absolute_pose=absolute_pose, neutral=neutral
+        )
         self.plain = paint_out_irises(picture, self.face.landmarks_px)
         self.irises = Irises(picture, self.face.landmarks_px)
         self.mouth = Mouth(picture, self.face)

@@ -65,12 +65,13 @@ class Portrait:
         *,
         keep_expression: bool = False,
         absolute_pose: bool = False,
+        neutral: lm.Points | None = None,
         networks: Networks | None = None,
     ) -> None:
         """`picture` (height, width, 3) BGR with its landmarks (478, 3) px. Without `networks` it is the warp alone."""
         height, width = picture.shape[:2]
         self.photograph = Photograph(
-            picture, landmarks_px, keep_expression=keep_expression, absolute_pose=absolute_pose
+            picture, landmarks_px, keep_expression=keep_expression, absolute_pose=absolute_pose, neutral=neutral
         )
         self.face = self.photograph.face
         self._mesh = HeadMesh(self.face.landmarks_px, self.face.pose, width, height)

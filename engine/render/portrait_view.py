@@ -62,7 +62,7 @@ class PortraitView:
         picture = np.ascontiguousarray(self._part.of(self._canvas))
         self.portrait = Portrait(
             picture, reference.landmarks_px + corner, keep_expression=keep_expression, absolute_pose=absolute_pose,
-            networks=networks,
+            neutral=puppet.neutral, networks=networks,
         )  # fmt: skip
         self.blend: BlendName = blend
         self._others = [_Other(r, self.portrait, networks) for r in puppet.references[1:]]
@@ -108,7 +108,7 @@ class _Other:
     """Another photograph of the puppet, in the first one's colours."""
 
     def __init__(self, reference: Reference, portrait: Portrait, networks: Networks | None) -> None:
-        self._layer = FaceLayer(reference, networks)
+        self._layer = FaceLayer(reference, networks, portrait.face.neutral)
         face, first = self._layer.face, portrait.photograph
         self.look = Look.of(face.shape, face.pose)
         own, wanted = (

@@ -22,7 +22,7 @@ from engine.face.light import Light, fit_light, ratio, vertex_normals
 from engine.face.performance import Performance
 from engine.face.pose import Pose, fit_head
 from engine.face.reference import reference_face
-from engine.face.retarget import Target
+from engine.face.retarget import PuppetFace, Target
 from engine.face.safety import PuppetState
 from engine.names import BlendName
 from engine.puppet.format import Puppet, Reference
@@ -74,8 +74,12 @@ class SwapView:
         self._size = (width_px, height_px)
         self._still = PortraitView(puppet, width_px, height_px, networks=networks)
         self._occlusion, self._mirrored = occlusion, mirrored
-        references = [*puppet.references, *(mirrored_reference(r) for r in puppet.references)]
-        self._faces = [_Face(reference, networks) for reference in references]
+        first = PuppetFace(puppet.references[0].landmarks_px, neutral=puppet.neutral)
+        self._faces = [_Face(reference, networks, first.neutral) for reference in puppet.references]
+        self._faces += [
+            _Face(mirrored_reference(reference), networks, mirrored_shape(first.neutral))
+            for reference in puppet.references
+        ]
         self._choose = Chooser([face.look for face in self._faces])
         self._colour, self._at_s = ColourMatch(), 0.0
         self._light: Light | None = None
@@ -182,8 +186,8 @@ class SwapView:
 class _Face:
     """One photograph of the puppet, ready to be put on somebody."""
 
-    def __init__(self, reference: Reference, networks: Networks | None) -> None:
-        self._layer = FaceLayer(reference, networks)
+    def __init__(self, reference: Reference, networks: Networks | None, neutral: lm.Points) -> None:
+        self._layer = FaceLayer(reference, networks, neutral)
         face = self._layer.face
         self.look = Look.of(face.shape, face.pose)
         self._light = fit_light(reference.picture, reference.landmarks_px)
@@ -218,6 +222,11 @@ def mirrored_reference(reference: Reference) -> Reference:
     points = reference.landmarks_px[reference_face().mirror].copy()
     points[:, 0] = reference.picture.shape[1] - 1 - points[:, 0]
     return Reference(np.ascontiguousarray(reference.picture[:, ::-1]), points)
+
+
+def mirrored_shape(shape: lm.Points) -> lm.Points:
+    """A canonical shape (478, 3) as a mirror shows it."""
+    return (shape[reference_face().mirror] * np.array([-1, 1, 1], np.float32)).astype(np.float32)
 
 
 def _shaded(picture: Picture, gain: NDArray[np.float32], here: Target) -> Picture:
