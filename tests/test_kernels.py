@@ -243,7 +243,7 @@ def test_blend_poisson_equals_reference(implementation: str, seed: int) -> None:
     expected, found = np.empty_like(canvas), np.empty_like(canvas)
     load("blend_poisson", "reference")(canvas, layer, mask, expected)
     load("blend_poisson", implementation)(canvas, layer, mask, found)
-    # iterations stop when a smooth error is under 0.4 grey levels: with rounding that is one level, at an island's edge two
+    # iterations stop when a smooth error is under 0.6 grey levels: with rounding that is one level, at an island's edge two
     difference = np.abs(expected.astype(int) - found)
     assert difference.max() <= 2
     assert difference.mean() <= 0.15

@@ -56,7 +56,7 @@ class ClipView:
         *,
         play: Play = "loop",
         networks: Networks | None = None,
-        blend: BlendName = "poisson",
+        blend: BlendName = "feather",
     ) -> None:
         """PuppetError where the puppet has no clip."""
         if puppet.clip is None:

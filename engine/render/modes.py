@@ -38,7 +38,7 @@ def _portrait(puppet: Puppet, stage: Stage) -> View:
 
 
 def _face2face(puppet: Puppet, stage: Stage) -> View:
-    return ClipView(puppet, *stage.size_px, play=stage.play, networks=stage.networks, blend=stage.blend or "poisson")
+    return ClipView(puppet, *stage.size_px, play=stage.play, networks=stage.networks, blend=stage.blend or "feather")
 
 
 def _swap(puppet: Puppet, stage: Stage) -> View:

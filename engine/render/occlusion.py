@@ -58,8 +58,9 @@ class Occlusion:
         self._before = (answer.astype(np.float32), matrix)
         local = matrix.copy()
         local[:, 2] -= (region.left, region.top)
-        spread = cv2.warpAffine(answer, local, (region.width, region.height), flags=cv2.INTER_LINEAR)
-        return (255 * np.clip(2 * spread - 0.5, 0, 1) + 0.5).astype(np.uint8)
+        sure = (255 * np.clip(2 * answer - 0.5, 0, 1) + 0.5).astype(np.uint8)
+        spread = cv2.warpAffine(sure, local, (region.width, region.height), flags=cv2.INTER_LINEAR)
+        return np.asarray(spread, np.uint8)
 
     def forget(self) -> None:
         """The next picture follows on nothing."""
@@ -70,8 +71,8 @@ class Occlusion:
         if self._before is None:
             return np.zeros((self._size, self._size), np.float32)
         answer, old = self._before
-        whole = [np.vstack([m, [0, 0, 1]]) for m in (old, matrix)]
-        moved = (np.linalg.inv(whole[0]) @ whole[1])[:2]
+        back = cv2.invertAffineTransform(old.astype(np.float64))
+        moved = np.column_stack([back[:, :2] @ matrix[:, :2], back[:, :2] @ matrix[:, 2] + back[:, 2]])
         how = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
         return np.asarray(cv2.warpAffine(answer, moved, (self._size, self._size), flags=how), np.float32)
 

@@ -40,6 +40,7 @@ from engine.render.quality import LADDER, Quality
 from engine.render.references import Chooser, Look
 from engine.render.view import Shown
 from engine.track.tracker import Tracked
+from kernels.composite.cpu import composite
 from kernels.match_colour.cpu import match_colour
 from kernels.warp_mesh.cpu import warp_mesh
 
@@ -49,7 +50,7 @@ IDENTITY_FROM, IDENTITY_ALL = (
     0.06,
     0.45,
 )  # from the contour inwards the puppet's own shape takes over, inter-ocular distances
-SAMPLE_PX: Final = 72  # side of what colours are measured on
+SAMPLE_PX: Final = 72  # so many pixels of a side are enough to measure colours on
 SETTLING_S: Final = 0.5  # over which the light follows a change
 LIGHT_PX: Final = 64  # side of the map of light, which is smooth
 
@@ -173,11 +174,9 @@ class SwapView:
     ) -> Picture:
         """The puppet's face in the performer's colours, measured where nothing is in front."""
         counted = mask if front is None else np.where(front > 64, np.uint8(0), mask)
-        small = [
-            cv2.resize(p, (SAMPLE_PX, SAMPLE_PX), interpolation=cv2.INTER_AREA if p.ndim == 3 else cv2.INTER_NEAREST)
-            for p in (layer, picture, counted)
-        ]
-        of, to = (Statistics.of(np.asarray(p, np.uint8), np.asarray(small[2], np.uint8)) for p in small[:2])
+        step = max(1, min(mask.shape) // SAMPLE_PX)
+        small = [np.ascontiguousarray(p[::step, ::step]) for p in (layer, picture, counted)]
+        of, to = (Statistics.of(p, small[2]) for p in small[:2])
         result = np.empty_like(layer)
         match_colour(layer, self._colour(of, to, now_s), result)
         return result
@@ -238,7 +237,7 @@ def _shaded(picture: Picture, gain: NDArray[np.float32], here: Target) -> Pictur
     warp_mesh(here.landmarks_px[: lm.SKIN_COUNT] * factor, values, skin_triangles(), backward, depth)
     spread = np.where(np.isfinite(depth), backward[..., 0], np.float32(np.median(gain)))
     smooth = cv2.resize(cv2.GaussianBlur(spread, (0, 0), 2), (width, height), interpolation=cv2.INTER_LINEAR)
-    return np.asarray(cv2.convertScaleAbs(picture * smooth[..., None]), np.uint8)
+    return np.asarray(cv2.multiply(picture, cv2.merge([smooth] * 3), dtype=cv2.CV_8U), np.uint8)
 
 
 def _contained(bgr: Picture, width_px: int, height_px: int) -> tuple[Picture, float, NDArray[np.float32]]:
@@ -260,5 +259,6 @@ def _without(picture: Picture, layer: Picture, front: Picture) -> Picture:
 
 
 def _over(below: Picture, over: Picture, matte: Picture) -> Picture:
-    share = matte[..., None].astype(np.float32) / np.float32(255)
-    return (below + (over.astype(np.float32) - below) * share + np.float32(0.5)).astype(np.uint8)
+    result = below.copy()
+    composite(result, over, matte, 0, 0)
+    return result

@@ -7,6 +7,9 @@ its transpose down. A plain V-cycle does not converge where thin parts of a mask
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 import numba
 import numpy as np
 from numpy.typing import NDArray
@@ -19,6 +22,20 @@ SWEEPS = 1  # of each level, down and up
 NESTED_SWEEPS = 2
 COARSEST = 4  # px of a level's smaller side
 COARSEST_SWEEPS = 24
+FEW = 96 * 96  # pixels of a level that are done sooner by one thread than two are woken
+Loops = Callable[..., None]
+
+
+def _by_size(rows: Loops) -> Loops:
+    """Loops over rows, compiled for several threads and for one; the size of the first argument decides."""
+    several, one = (numba.njit(cache=True, nogil=True, parallel=parallel)(rows) for parallel in (True, False))
+
+    def run(first: NDArray[np.generic], *rest: Any) -> None:
+        (several if first.shape[0] * first.shape[1] > FEW else one)(first, *rest)
+
+    return run
+
+
 Level = tuple[NDArray[np.bool_], NDArray[np.float32], NDArray[np.float32], NDArray[np.float32]]
 
 
@@ -35,7 +52,7 @@ def _begin(canvas, layer, mask, inside, u):  # type: ignore[no-untyped-def]
             u[y, x, 3] = np.float32(0)
 
 
-@numba.njit(cache=True, nogil=True, parallel=True)
+@_by_size
 def _coarsen(inside, coarse):  # type: ignore[no-untyped-def]
     for y in numba.prange(coarse.shape[0]):
         for x in range(coarse.shape[1]):
@@ -43,7 +60,7 @@ def _coarsen(inside, coarse):  # type: ignore[no-untyped-def]
             coarse[y, x] = inner and inside[2 * y, 2 * x]
 
 
-@numba.njit(cache=True, nogil=True, parallel=True)
+@_by_size
 def _sweep(inside, u, f, colour):  # type: ignore[no-untyped-def]
     """Half a Gauss-Seidel sweep: the cells of one colour of the board."""
     for y in numba.prange(1, u.shape[0] - 1):
@@ -54,7 +71,7 @@ def _sweep(inside, u, f, colour):  # type: ignore[no-untyped-def]
                     u[y, x, k] = np.float32(0.25) * (around + f[y, x, k])
 
 
-@numba.njit(cache=True, nogil=True, parallel=True)
+@_by_size
 def _residual(inside, u, f, r):  # type: ignore[no-untyped-def]
     for y in numba.prange(u.shape[0]):
         for x in range(u.shape[1]):
@@ -66,7 +83,7 @@ def _residual(inside, u, f, r):  # type: ignore[no-untyped-def]
                     r[y, x, k] = f[y, x, k] + around - np.float32(4) * u[y, x, k]
 
 
-@numba.njit(cache=True, nogil=True, parallel=True)
+@_by_size
 def _restrict(r, inside, f, u):  # type: ignore[no-untyped-def]
     """Residuals, weighted (1 2 1) both ways, to a coarse right side, whose guess begins at 0."""
     for y in numba.prange(f.shape[0]):
@@ -82,7 +99,7 @@ def _restrict(r, inside, f, u):  # type: ignore[no-untyped-def]
                     f[y, x, k] = r[v, w, k] + np.float32(0.5) * sides + np.float32(0.25) * corners
 
 
-@numba.njit(cache=True, nogil=True, parallel=True)
+@_by_size
 def _correct(inside, u, coarse):  # type: ignore[no-untyped-def]
     for y in numba.prange(u.shape[0]):
         y0 = y >> 1
@@ -109,7 +126,7 @@ def _finish(canvas, layer, inside, u, out):  # type: ignore[no-untyped-def]
                 out[y, x, k] = np.uint8(min(max(value, np.float32(0)), np.float32(255)))
 
 
-@numba.njit(cache=True, nogil=True, parallel=True)
+@_by_size
 def _known(inside, u, coarse_inside, coarse):  # type: ignore[no-untyped-def]
     """Coarse known values: the mean of the known ones around, or of none 0."""
     height, width = inside.shape

@@ -6,6 +6,8 @@ import numba
 import numpy as np
 from numpy.typing import NDArray
 
+LARGEST_IN_32_BITS = 100  # its windows' counts, to the fourth power, are less than 2 ** 31
+
 
 @numba.njit(cache=True, nogil=True, parallel=True)
 def _down(values, radius, out):  # type: ignore[no-untyped-def]
@@ -14,7 +16,7 @@ def _down(values, radius, out):  # type: ignore[no-untyped-def]
     strips = 8
     for strip in numba.prange(strips):
         first, last = strip * width // strips, (strip + 1) * width // strips
-        total = np.zeros(last - first, np.int64)
+        total = np.zeros(last - first, values.dtype)
         for y in range(-radius, radius + 1):
             row = min(max(y, 0), height - 1)
             for x in range(first, last):
@@ -30,7 +32,7 @@ def _down(values, radius, out):  # type: ignore[no-untyped-def]
 def _across(values, radius, out):  # type: ignore[no-untyped-def]
     height, width = values.shape
     for y in numba.prange(height):
-        total = np.int64(0)
+        total = values[0, 0] - values[0, 0]
         for x in range(-radius, radius + 1):
             total += values[y, min(max(x, 0), width - 1)]
         for x in range(width):
@@ -42,13 +44,14 @@ def _across(values, radius, out):  # type: ignore[no-untyped-def]
 def _matte(total, full, matte):  # type: ignore[no-untyped-def]
     for y in numba.prange(total.shape[0]):
         for x in range(total.shape[1]):
-            above = max(np.int64(0), 2 * total[y, x] - full) * 255
+            above = max(np.int64(0), 2 * np.int64(total[y, x]) - full) * 255
             matte[y, x] = (2 * above + full) // (2 * full)
 
 
 def feather(mask: NDArray[np.uint8], radius: int, matte: NDArray[np.uint8]) -> None:
     """See the package."""
-    a, b = (mask != 0).astype(np.int64), np.empty(mask.shape, np.int64)
+    dtype = np.int32 if radius <= LARGEST_IN_32_BITS else np.int64
+    a, b = (mask != 0).astype(dtype), np.empty(mask.shape, dtype)
     _down(a, radius, b)
     _down(b, radius, a)
     _across(a, radius, b)
