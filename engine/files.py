@@ -3,9 +3,16 @@
 from __future__ import annotations
 
 import contextlib
+import tokenize
 from pathlib import Path
+from typing import Final
 
 from engine.errors import MimicamError, OutputError
+
+DAMAGED_ARRAY: Final = (
+    tokenize.TokenError,
+    SyntaxError,
+)  # what NumPy raises besides ValueError where the header of an array is damaged
 
 
 def write_whole(path: Path, content: bytes, what: str, error_kind: type[MimicamError] = OutputError) -> None:

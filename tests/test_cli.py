@@ -184,7 +184,7 @@ def test_settings_file_and_its_mistakes(tmp_path: Path) -> None:
     assert read_config(path, {"rate": 50.0}).rate == 50.0
     assert read_config(path, {}).camera == "demo"
     path.write_text("puppets = 3\n")
-    with pytest.raises(ConfigError, match=r"'puppets'\. Known are: camera, .*puppet"):
+    with pytest.raises(ConfigError, match=r"'puppets'\. Known are: attributes, blend, camera, .*puppet"):
         read_config(path, {})
     path.write_text('camera-size = "640x480"\nsize = [320, 240]\n')
     assert read_config(path, {}).camera_size == (640, 480)

@@ -32,7 +32,7 @@ from numpy.typing import NDArray
 from engine.errors import SourceError
 from engine.face.landmarks import COUNT
 from engine.face.performance import HeadMotion, Performance
-from engine.files import write_whole
+from engine.files import DAMAGED_ARRAY, write_whole
 
 FORMAT: Final = "mimicam performance"
 VERSION: Final = 2
@@ -91,7 +91,7 @@ def load_performance(path: Path) -> list[Moment]:
         ) from error
     except (OSError, ValueError, KeyError, EOFError, MemoryError, NotImplementedError, RuntimeError) as error:
         _damaged(path, str(error) or type(error).__name__)
-    except (zipfile.BadZipFile, zlib.error) as error:
+    except (zipfile.BadZipFile, zlib.error, *DAMAGED_ARRAY) as error:
         _damaged(path, str(error))
     _check_rows(path, rows)
     return [_moment(rows, i) for i in range(len(rows["time_s"]))]

@@ -30,7 +30,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from engine.errors import PuppetError
 from engine.face.landmarks import COUNT, Points
-from engine.files import write_whole
+from engine.files import DAMAGED_ARRAY, write_whole
 from engine.puppet.clip import MOST_FRAMES, Analysis, Clip, decoded, encoded
 from engine.puppet.consent import Consent
 
@@ -43,6 +43,7 @@ ANALYSIS: Final = "clip.safetensors"
 LARGEST_LANDMARKS_BYTES: Final = 16 * 1024  # 478 x 3 as float64, and a header
 UNREADABLE: Final = (
     OSError, ValueError, EOFError, MemoryError, NotImplementedError, RuntimeError, zipfile.BadZipFile, zlib.error, cv2.error,
+    *DAMAGED_ARRAY,
 )  # fmt: skip
 Reader = Callable[[str, int], bytes]  # a member's name and how large it may be, to its content
 LARGEST_SIDE_PX: Final = 8192
@@ -218,7 +219,7 @@ def _reference(path: Path, read: Reader, entry: _ReferenceEntry) -> Reference:
         _damaged(path, f"{entry.picture} is not a picture of at most {LARGEST_SIDE_PX} px")
     try:
         points = np.load(io.BytesIO(read(entry.landmarks, LARGEST_LANDMARKS_BYTES)), allow_pickle=False)
-    except (ValueError, EOFError, MemoryError, OSError) as error:
+    except (ValueError, EOFError, MemoryError, OSError, *DAMAGED_ARRAY) as error:
         _damaged(path, f"{entry.landmarks}: {error}")
     if not isinstance(points, np.ndarray) or points.shape != (COUNT, 3) or not np.isfinite(points).all():
         _damaged(path, f"{entry.landmarks} does not hold {COUNT} landmarks")
