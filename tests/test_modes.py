@@ -155,6 +155,16 @@ def test_a_swap_changes_the_face_and_nothing_else(bruno: Puppet, dora: Tracked, 
     assert difference[~inside(dora)].max() == 0
 
 
+def test_a_swap_in_fewer_pixels_is_as_safe_and_looks_alike(bruno: Puppet, dora: Tracked) -> None:
+    whole = Scene(SwapView(bruno, *size(dora)))(dora).frame.bgr
+    scene = Scene(SwapView(bruno, *size(dora)))
+    scene.quality = LADDER[-1]
+    half = scene(dora).frame.bgr
+    assert apart(half, dora.frame.bgr)[~inside(dora)].max() == 0
+    assert apart(half, whole)[inside(dora)].mean() < 6
+    assert apart(half, dora.frame.bgr)[inside(dora, 0.2)].mean() > 4
+
+
 def test_a_lost_performer_never_gets_through_a_swap(bruno: Puppet, dora: Tracked) -> None:
     """Neither before the first face nor after the last one, whatever the camera shows meanwhile."""
     scene, still = Scene(SwapView(bruno, *size(dora))), PortraitView(bruno, *size(dora))

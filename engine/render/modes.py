@@ -45,7 +45,7 @@ def _swap(puppet: Puppet, stage: Stage) -> View:
     occlusion = None if stage.occlusion is None else Occlusion(stage.occlusion)
     return SwapView(
         puppet, *stage.size_px, networks=stage.networks, occlusion=occlusion, mirrored=stage.mirrored,
-        blend=stage.blend or "multiband",
+        blend=stage.blend or "feather",
     )  # fmt: skip
 
 

@@ -26,7 +26,7 @@ from engine.face.retarget import PuppetFace, Target
 from engine.face.safety import PuppetState
 from engine.names import BlendName
 from engine.puppet.format import Puppet, Reference
-from engine.render.blends import BLENDS, Picture, mixed
+from engine.render.blends import BLENDS, Picture, feathered, mixed
 from engine.render.borrowed import skin_triangles
 from engine.render.canvas import fit_scale
 from engine.render.colour import ColourMatch, Statistics
@@ -45,6 +45,7 @@ from kernels.match_colour.cpu import match_colour
 from kernels.warp_mesh.cpu import warp_mesh
 
 MARGIN: Final = 0.25  # around the face, inter-ocular distances
+SURROUNDINGS: Final = 0.6  # likewise where it is drawn smaller, for the occlusion network to see
 INSET: Final = 0.03  # how far inside the contour the puppet's face ends, of its width
 IDENTITY_FROM, IDENTITY_ALL = (
     0.06,
@@ -67,7 +68,7 @@ class SwapView:
         networks: Networks | None = None,
         occlusion: Occlusion | None = None,
         mirrored: bool = False,
-        blend: BlendName = "multiband",
+        blend: BlendName = "feather",
     ) -> None:
         """Without `occlusion` what is in front of the face is covered by the puppet's. `mirrored`: the picture is the performer's
         mirror image, as the performances are."""
@@ -107,7 +108,8 @@ class SwapView:
         placed = self._still.placed(performance)
         kept = (self._colour, self._light, self._at_s)
         self._colour = ColourMatch()
-        self._put(picture.copy(), placed, performance, 0.0, quality)
+        put = self._put_small if quality.share < 1 else self._put
+        put(picture.copy(), placed, performance, 0.0, quality)
         self._colour, self._light, self._at_s = kept
         if self._occlusion is not None:
             self._occlusion.forget()
@@ -123,7 +125,27 @@ class SwapView:
             canvas, points = flipped.picture, flipped.landmarks_px
             pose = fit_head(reference_face().mean, points)
             hands = []  # a second opinion that is not worth a second way
+        if quality.share < 1:
+            return self._put_small(canvas, Target(points, pose), performance, now_s, quality)
         return self._put(canvas, Target(points, pose), performance, now_s, quality, hands)
+
+    def _put_small(
+        self, canvas: Picture, face: Target, performance: Performance, now_s: float, quality: Quality
+    ) -> Picture:
+        """As `_put`, in fewer pixels, which are enlarged over the face alone."""
+        unit = face.pose.scale
+        region = Region.around(face.landmarks_px[lm.OVAL], SURROUNDINGS * unit, canvas.shape[1], canvas.shape[0])
+        if region is None:
+            return canvas
+        here, part = local_target(face, region), np.ascontiguousarray(region.of(canvas))
+        small = np.asarray(cv2.resize(part, None, fx=quality.share, fy=quality.share, interpolation=cv2.INTER_AREA))
+        factor = np.float32(quality.share)
+        pose = Pose(here.pose.rotation, here.pose.translation * factor, here.pose.scale * quality.share)
+        done = self._put(small, Target(here.landmarks_px * factor, pose), performance, now_s, quality)
+        large = cv2.resize(done, (region.width, region.height), interpolation=cv2.INTER_LINEAR)
+        matte = feathered(face_mask(face.landmarks_px, region, INSET), unit / 3)
+        composite(canvas, np.asarray(large, np.uint8), matte, region.left, region.top)
+        return canvas
 
     def _put(
         self,
