@@ -38,7 +38,8 @@ from engine.machine import describe
 from engine.puppet.format import Puppet, load_puppet
 from engine.puppet.shipped import shipped_folder
 from engine.render.generator import load_networks
-from engine.render.scene import portrait_scene
+from engine.render.portrait_view import PortraitView
+from engine.render.scene import Scene
 from engine.track.footage import neutral_of_clip
 from engine.track.tracker import Tracker
 
@@ -167,7 +168,7 @@ def quiet_frames(clip: Followed, most: int = 20) -> list[int]:
 def identity_leak(clips: list[Followed], puppet: Puppet) -> dict[str, Any]:
     """Grey levels by which the puppet's picture differs while performers say nothing: between performers (their mean
     pictures), and within one (his frames from his mean picture)."""
-    scene = portrait_scene(puppet, 512, 512)
+    scene = Scene(PortraitView(puppet, 512, 512))
     means, within = [], []
     for clip in clips:
         quiet = [Performance(HeadMotion.still(), clip.performances[i].offsets) for i in quiet_frames(clip)]
@@ -189,7 +190,7 @@ def sheets(folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     networks = load_networks("auto")
     for path in sorted(shipped_folder().glob("*.puppet")):
-        scene = portrait_scene(load_puppet(path), 512, 512, networks=networks)
+        scene = Scene(PortraitView(load_puppet(path), 512, 512, networks=networks))
         tiles = []
         for name in ("neutral", *arkit.NAMES):
             amounts = {} if name == "neutral" else {name: 1.0}

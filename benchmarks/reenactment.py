@@ -35,7 +35,8 @@ from engine.machine import describe
 from engine.puppet.consent import Consent
 from engine.puppet.format import Puppet, Reference
 from engine.render.generator import Networks, Runtime, load_networks
-from engine.render.scene import Scene, portrait_scene
+from engine.render.portrait_view import PortraitView
+from engine.render.scene import Scene
 from engine.track.facemesh import FaceDetector, find_faces
 from engine.track.footage import neutral_of_clip
 from engine.track.tracker import Tracked, Tracker
@@ -95,7 +96,7 @@ def read_clip(path: Path, judge: Judge) -> Clip:
 def scene_of(reference: Reference, *, keep_expression: bool = False, networks: Networks | None = None) -> Scene:
     """A scene of the photograph's own size."""
     height, width = reference.picture.shape[:2]
-    return portrait_scene(_puppet(reference), width, height, keep_expression=keep_expression, networks=networks)
+    return Scene(PortraitView(_puppet(reference), width, height, keep_expression=keep_expression, networks=networks))
 
 
 def _puppet(reference: Reference) -> Puppet:

@@ -36,7 +36,7 @@ from engine.render import portrait as portrait_module
 from engine.render.generator import load_networks
 from engine.render.portrait_view import PortraitView
 from engine.render.quality import LADDER
-from engine.render.scene import Rendered, Scene, portrait_scene
+from engine.render.scene import Rendered, Scene
 from engine.track.tracker import Tracker
 
 WARM_UP = 20
@@ -107,7 +107,7 @@ def measure(frames: int) -> dict[str, dict[str, float]]:
     """Percentiles of each stage and part over the demo clip at 1280 x 720, one stage at a time."""
     watch = Stopwatch()
     video, tracker = VideoFile(demo_clip()), Tracker()
-    scene = portrait_scene(load_puppet(find_puppet("bruno")), 1280, 720, networks=load_networks("auto"))
+    scene = Scene(PortraitView(load_puppet(find_puppet("bruno")), 1280, 720, networks=load_networks("auto")))
     scene.draw(Performance.neutral())
     with instrumented(watch, tracker, scene):
         source = islice(video, frames + WARM_UP)
@@ -153,7 +153,7 @@ def measure_ladder(frames: int = 60) -> list[dict[str, Any]]:
     """What each quality that the governor may choose saves and shows: its time, and its likeness to the full picture while
     the demo performer drives (PSNR, dB; nobody sees a difference over 45)."""
     video, tracker = VideoFile(demo_clip()), Tracker()
-    scene = portrait_scene(load_puppet(find_puppet("bruno")), 1280, 720, networks=load_networks("auto"))
+    scene = Scene(PortraitView(load_puppet(find_puppet("bruno")), 1280, 720, networks=load_networks("auto")))
     performances = [tracker(frame).performance or Performance.neutral() for frame in islice(video, 0, 4 * frames, 4)]
     rows, full = [], [scene.draw(p) for p in performances]
     for quality in LADDER:

@@ -26,7 +26,8 @@ from engine.live.pipeline import Pipeline
 from engine.output.null import NullSink
 from engine.output.stage import OutputStage
 from engine.puppet.format import Puppet
-from engine.render.scene import Rendered, portrait_scene
+from engine.render.portrait_view import PortraitView
+from engine.render.scene import Rendered, Scene
 from engine.track.tracker import Tracked, Tracker
 
 MAGENTA = (255, 0, 255)  # the performer's picture: no puppet has this colour
@@ -69,7 +70,7 @@ def run(
     picture = np.full((SIZE[1], SIZE[0], 3), MAGENTA, np.uint8)
     sink, meter = Watching(), Meter()
     watched.append(sink)
-    render = FaultyRender(portrait_scene(puppet, *SIZE), rendering, spoilt_picture, nap)
+    render = FaultyRender(Scene(PortraitView(puppet, *SIZE)), rendering, spoilt_picture, nap)
     pipeline = Pipeline(
         SyntheticCamera(camera, [picture], 200.0),
         Faulty(track, tracking, spoilt_tracking, nap),

@@ -27,10 +27,11 @@ from engine.puppet.format import Puppet
 from engine.render import generator as generator_module
 from engine.render.crops import PLACES, Place, crop, crop_matrix, draw_geometry, stretch, to_crop
 from engine.render.generator import PARTS, Networks, lay_back, load_networks
+from engine.render.photograph import Photograph
 from engine.render.portrait import Portrait
 from engine.render.portrait_view import PortraitView
 from engine.render.quality import LADDER
-from engine.render.scene import Scene, portrait_scene
+from engine.render.scene import Scene
 from engine.track.tracker import Tracked, Tracker
 from models import runtimes
 from models.config import CONFIGS
@@ -221,9 +222,9 @@ class Painter:
 def test_networks_redraw_the_part_and_the_governor_can_leave_them_out(bruno: Puppet) -> None:
     reference = bruno.references[0]
     networks = Networks({"mouth": Painter()}, "torch-cpu")
-    portrait = Portrait(reference.picture, reference.landmarks_px, networks=networks)
+    portrait = Portrait(Photograph(reference.picture, reference.landmarks_px), networks)
     shout = performance({"jawOpen": 0.92})
-    plain, target = Portrait(reference.picture, reference.landmarks_px).draw(shout)
+    plain, target = Portrait(Photograph(reference.picture, reference.landmarks_px)).draw(shout)
     x, y = target.landmarks_px[13, :2].round().astype(int)
     for quality in LADDER:
         picture, _ = portrait.draw(shout, quality)
@@ -237,8 +238,8 @@ def test_the_shipped_networks_draw_a_mouth_and_leave_the_rest(bruno: Puppet) -> 
     reference = bruno.references[0]
     networks = load_networks("openvino")
     shout = performance({"jawOpen": 0.81})
-    warp, target = Portrait(reference.picture, reference.landmarks_px).draw(shout)
-    drawn, _ = Portrait(reference.picture, reference.landmarks_px, networks=networks).draw(shout)
+    warp, target = Portrait(Photograph(reference.picture, reference.landmarks_px)).draw(shout)
+    drawn, _ = Portrait(Photograph(reference.picture, reference.landmarks_px), networks).draw(shout)
     change = np.abs(drawn.astype(int) - warp).max(2)
     x, y = target.landmarks_px[13, :2].round().astype(int)
     unit = round(target.pose.scale)
@@ -272,7 +273,7 @@ def test_the_live_loop_shows_what_is_rendered_offline(bruno: Puppet, demo_frames
     scene = NeverIdle(PortraitView(bruno, 320, 180, networks=load_networks("openvino")))
     Pipeline(camera, track, scene, OutputStage([Remember()], 20.0), Meter()).run(30)
     tracker.close()
-    offline = portrait_scene(bruno, 320, 180, networks=load_networks("openvino"))
+    offline = Scene(PortraitView(bruno, 320, 180, networks=load_networks("openvino")))
     assert len(shown) > 1
     for frame in shown:
         assert np.array_equal(offline(tracked[frame.index]).frame.bgr, frame.bgr)

@@ -24,7 +24,8 @@ from engine.live.pipeline import Pipeline
 from engine.output.null import NullSink
 from engine.output.stage import OutputStage
 from engine.puppet.format import Puppet
-from engine.render.scene import Rendered, portrait_scene
+from engine.render.portrait_view import PortraitView
+from engine.render.scene import Rendered, Scene
 from engine.track.tracker import Tracked
 
 
@@ -205,7 +206,7 @@ def test_silence_is_filled_for_those_who_need_a_steady_rate() -> None:
 def test_a_silent_source_lets_the_puppet_come_to_rest(bruno: Puppet) -> None:
     """The camera's read blocks for longer than hold and ease take: the output shows every step to the still picture."""
     shown: list[np.ndarray] = []
-    scene = portrait_scene(bruno, 64, 64)
+    scene = Scene(PortraitView(bruno, 64, 64))
     smile = performance({"mouthSmileLeft": 0.58, "mouthSmileRight": 0.58}, (20, 0, 0))
 
     class Remember(NullSink):

@@ -30,7 +30,8 @@ from engine.perform.record import record
 from engine.perform.recording import MOST_FRAMES, SHAPES, Moment, find_performance, load_performance, save_performance
 from engine.perform.replay import Replay
 from engine.puppet.format import Puppet
-from engine.render.scene import Rendered, Scene, portrait_scene
+from engine.render.portrait_view import PortraitView
+from engine.render.scene import Rendered, Scene
 from engine.sound.mfcc import RATE_HZ
 from engine.sound.source import SyntheticSound
 from engine.track.tracker import Tracked, Tracker
@@ -174,9 +175,9 @@ class Looking:
 def test_a_live_replay_does_the_recorded_performance(tmp_path: Path, bruno: Puppet) -> None:
     moments = [Moment(i / 40, performance({"jawOpen": 0.046 * i}, (i, 0, 0))) for i in range(10)]
     save_performance(moments, tmp_path / "a.performance")
-    replay, scene = Replay(tmp_path / "a.performance"), Looking(portrait_scene(bruno, 160, 90))
+    replay, scene = Replay(tmp_path / "a.performance"), Looking(Scene(PortraitView(bruno, 160, 90)))
     Pipeline(replay, replay.track, scene, OutputStage([NullSink()], 40.0), Meter()).run(20)
-    fresh = portrait_scene(bruno, 160, 90)
+    fresh = Scene(PortraitView(bruno, 160, 90))
     assert scene.seen
     for tracked, picture in scene.seen:
         wanted = moments[tracked.frame.index].performance

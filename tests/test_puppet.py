@@ -22,7 +22,8 @@ from engine.puppet.consent import Consent
 from engine.puppet.format import Puppet, load_puppet, save_puppet
 from engine.puppet.make import make_puppet, reference_from_photo
 from engine.puppet.shipped import find_puppet, known_puppets, shipped_folder
-from engine.render.scene import portrait_scene
+from engine.render.portrait_view import PortraitView
+from engine.render.scene import Scene
 
 CONSENT = Consent(kind="synthetic", who="nobody", date=dt.date(2026, 1, 2), scope="tests")
 
@@ -178,7 +179,7 @@ def test_photograph_becomes_a_puppet(bruno: Puppet, tmp_path: Path) -> None:
 
 
 def closed_eyes(puppet: Puppet) -> NDArray[np.uint8]:
-    return portrait_scene(puppet, 800, 800).draw(performance({"eyeBlinkLeft": 1.1, "eyeBlinkRight": 1.1}))
+    return Scene(PortraitView(puppet, 800, 800)).draw(performance({"eyeBlinkLeft": 1.1, "eyeBlinkRight": 1.1}))
 
 
 def two_faces(puppet: Puppet) -> NDArray[np.uint8]:
@@ -198,9 +199,9 @@ def nobody(puppet: Puppet) -> NDArray[np.uint8]:
 
 
 def turned(puppet: Puppet) -> NDArray[np.uint8]:
-    once = portrait_scene(puppet, 800, 800).draw(performance({}, (-34, 0, 0)))
+    once = Scene(PortraitView(puppet, 800, 800)).draw(performance({}, (-34, 0, 0)))
     again = Puppet(puppet.name, puppet.created, puppet.origin, puppet.consent, (reference_from_photo(once, "once"),))
-    return portrait_scene(again, 800, 800).draw(performance({}, (-25, 0, 0)))
+    return Scene(PortraitView(again, 800, 800)).draw(performance({}, (-25, 0, 0)))
 
 
 @pytest.mark.parametrize(

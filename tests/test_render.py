@@ -19,8 +19,10 @@ from engine.live.frame import Frame
 from engine.puppet.format import Puppet
 from engine.render import eyes
 from engine.render.canvas import surround
+from engine.render.photograph import Photograph
 from engine.render.portrait import Portrait
-from engine.render.scene import portrait_scene
+from engine.render.portrait_view import PortraitView
+from engine.render.scene import Scene
 from engine.track.facemesh import find_faces
 from engine.track.tracker import Tracked
 from tools.build_render_fixture import draw
@@ -28,7 +30,7 @@ from tools.build_render_fixture import draw
 
 @pytest.fixture(scope="module")
 def portrait(bruno: Puppet) -> Portrait:
-    return Portrait(bruno.references[0].picture, bruno.references[0].landmarks_px)
+    return Portrait(Photograph(bruno.references[0].picture, bruno.references[0].landmarks_px))
 
 
 def seen(picture: NDArray[np.uint8]) -> lm.Points:
@@ -43,7 +45,7 @@ def angles(points: lm.Points) -> tuple[float, float, float]:
 
 def test_neutral_is_the_photograph_of_a_face_at_rest(ada: Puppet) -> None:
     reference = ada.references[0]
-    picture, _ = Portrait(reference.picture, reference.landmarks_px).draw(Performance.neutral())
+    picture, _ = Portrait(Photograph(reference.picture, reference.landmarks_px)).draw(Performance.neutral())
     difference = np.abs(picture.astype(int) - reference.picture).mean(-1)
     assert difference.mean() < 1.0
     assert (difference > 40).mean() < 0.002
@@ -94,7 +96,7 @@ def test_gaze_moves_the_irises_and_nothing_else(portrait: Portrait) -> None:
 
 def test_no_iris_outside_of_shut_lids(bruno: Puppet, portrait: Portrait, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(eyes, "iris_texture", lambda *_: np.full((96, 96, 4), 255, np.uint8))
-    glaring = Portrait(bruno.references[0].picture, bruno.references[0].landmarks_px)
+    glaring = Portrait(Photograph(bruno.references[0].picture, bruno.references[0].landmarks_px))
     shut = performance({"eyeBlinkLeft": 1, "eyeBlinkRight": 1})
     assert np.array_equal(portrait.draw(shut)[0], glaring.draw(shut)[0])
     rest = Performance.neutral()
@@ -103,7 +105,7 @@ def test_no_iris_outside_of_shut_lids(bruno: Puppet, portrait: Portrait, monkeyp
 
 @pytest.mark.parametrize("turn", [(25, 0, 0), (-25, 10, 0), (0, -15, 20), (0, 10, -25)])
 def test_the_canvas_has_no_seam_where_the_moving_part_ends(bruno: Puppet, turn: tuple[float, float, float]) -> None:
-    scene = portrait_scene(bruno, 1280, 720)
+    scene = Scene(PortraitView(bruno, 1280, 720))
     rest = scene.draw(Performance.neutral()).astype(int)
     moved = scene.draw(performance({}, turn, (0.2, 0.1, 0))).astype(int)
     changed = np.flatnonzero((np.abs(moved - rest) > 0).any((0, 2)))
@@ -124,7 +126,7 @@ def test_the_performers_picture_never_gets_through(bruno: Puppet) -> None:
     """Whatever the camera shows while the performer is lost, the output is the same to the bit."""
     outputs = []
     for level in (0, 255):
-        scene = portrait_scene(bruno, 320, 180)
+        scene = Scene(PortraitView(bruno, 320, 180))
         frame = Frame(np.full((180, 320, 3), level, np.uint8), 0, 0.0)
         tracked = Tracked(frame, None, None, performance({"mouthSmileLeft": 0.58, "mouthSmileRight": 0.58}, (10, 0, 0)))
         pictures = [scene(tracked).frame.bgr]
@@ -138,7 +140,7 @@ def test_the_performers_picture_never_gets_through(bruno: Puppet) -> None:
 
 
 def test_answer_carries_index_and_time_of_its_frame(bruno: Puppet) -> None:
-    scene = portrait_scene(bruno, 320, 180)
+    scene = Scene(PortraitView(bruno, 320, 180))
     rendered = scene(Tracked(Frame(np.zeros((4, 4, 3), np.uint8), 42, 7.5), None, None, None))
     assert (rendered.frame.index, rendered.frame.captured_s) == (42, 7.5)
     assert rendered.frame.bgr.shape == (180, 320, 3)
@@ -146,7 +148,7 @@ def test_answer_carries_index_and_time_of_its_frame(bruno: Puppet) -> None:
 
 @pytest.mark.parametrize("size", [(1280, 720), (720, 1280), (640, 480), (333, 211)])
 def test_canvas_holds_the_portrait_whole_and_no_edge_shows(bruno: Puppet, size: tuple[int, int]) -> None:
-    canvas = portrait_scene(bruno, *size).draw(Performance.neutral())
+    canvas = Scene(PortraitView(bruno, *size)).draw(Performance.neutral())
     assert canvas.shape == (size[1], size[0], 3)
     face = seen(np.ascontiguousarray(canvas))
     assert face[:, 0].min() > 0

@@ -18,7 +18,8 @@ from engine.face.calibration import Calibration
 from engine.puppet.format import load_puppet
 from engine.puppet.shipped import known_puppets, shipped_folder
 from engine.render.generator import load_networks
-from engine.render.scene import portrait_scene
+from engine.render.portrait_view import PortraitView
+from engine.render.scene import Scene
 from engine.track.footage import neutral_of_clip
 from engine.track.tracker import Tracker
 
@@ -54,7 +55,7 @@ def main() -> None:
     tracker = Tracker(Calibration(neutral_of_clip(demo_clip())))
     shipped = [load_puppet(p) for p in known_puppets() if p.parent == shipped_folder()]
     networks = load_networks("auto")
-    scenes = [portrait_scene(puppet, 1280, 720, networks=networks) for puppet in shipped]
+    scenes = [Scene(PortraitView(puppet, 1280, 720, networks=networks)) for puppet in shipped]
     columns = []
     for frame in video:
         tracked = tracker(frame)

@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 from engine.perform.recording import find_performance, load_performance
 from engine.puppet.format import load_puppet
 from engine.puppet.shipped import shipped_folder
-from engine.render.scene import portrait_scene
+from engine.render.portrait_view import PortraitView
+from engine.render.scene import Scene
 
 SIDE_PX = 160
 MOMENTS = (0, 24, 42, 48, 60, 69)  # of `look`: at rest, to both sides, down, brows, one lid shut
@@ -24,7 +25,7 @@ MOMENTS = (0, 24, 42, 48, 60, 69)  # of `look`: at rest, to both sides, down, br
 def draw() -> NDArray[np.uint8]:
     """The moments side by side, (160, 960, 3)."""
     moments = load_performance(find_performance("look"))
-    scene = portrait_scene(load_puppet(shipped_folder() / "bruno.puppet"), SIDE_PX, SIDE_PX)
+    scene = Scene(PortraitView(load_puppet(shipped_folder() / "bruno.puppet"), SIDE_PX, SIDE_PX))
     performances = [moments[i].performance for i in MOMENTS]
     return np.hstack([scene.draw(p) for p in performances if p is not None])
 

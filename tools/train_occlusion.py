@@ -11,7 +11,6 @@ Writes to OUT/occlusion: `checkpoint.pt` (go on from it by calling the same comm
 from __future__ import annotations
 
 import argparse
-import json
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -34,6 +33,7 @@ from models.config import CONFIGS, OCCLUSION_INPUTS
 from models.renderer import Renderer
 from tools.occluders import Occluder, Occluders
 from tools.training_pairs import Footage, load_clip, load_stills, shaken
+from tools.training_run import follow, write_log
 
 CONFIG = CONFIGS["occlusion"]
 BATCH = 32
@@ -178,7 +178,7 @@ def run(data: Path, out: Path, minutes: float, workers: int) -> Iterator[dict[st
         loss.backward()
         optimiser.step()
         step += 1
-        _follow(average, network, min(EMA, step / (step + 20)))
+        follow(average, network, min(EMA, step / (step + 20)))
         losses.append(float(loss.detach()))
         overlaps.append(overlap(matte.detach(), truth, weight))
         now_s = time.monotonic()
@@ -202,15 +202,6 @@ def run(data: Path, out: Path, minutes: float, workers: int) -> Iterator[dict[st
             return
 
 
-@torch.no_grad()
-def _follow(average: Renderer, network: Renderer, keep: float) -> None:
-    for mean, now in zip(average.state_dict().values(), network.state_dict().values(), strict=True):
-        if mean.dtype.is_floating_point:
-            mean.lerp_(now, 1 - keep)
-        else:
-            mean.copy_(now)
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--data", type=Path, required=True)
@@ -219,11 +210,7 @@ def main() -> None:
     parser.add_argument("--workers", type=int, default=1, help="processes that make crops")
     asked = parser.parse_args()
     out = asked.out / "occlusion"
-    for line in run(asked.data, out, asked.minutes, asked.workers):
-        text = json.dumps({key: round(value, 4) for key, value in line.items()})
-        print(text, flush=True)
-        with (out / "log.jsonl").open("a", encoding="utf-8") as log:
-            log.write(text + "\n")
+    write_log(run(asked.data, out, asked.minutes, asked.workers), out)
 
 
 if __name__ == "__main__":

@@ -12,7 +12,6 @@ the change from one picture to the next against the truth's; a small price on th
 from __future__ import annotations
 
 import argparse
-import json
 import multiprocessing as mp
 import threading
 import time
@@ -29,9 +28,11 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from engine.render.generator import PARTS
 from models.config import CONFIGS, INPUTS
 from models.renderer import DRAWING, REFERENCE, WARP, Renderer
 from tools.training_pairs import Pairs
+from tools.training_run import follow, write_log
 
 BATCH_UNITS = 12  # two pictures each
 POOL_UNITS = 9000  # the newest units are kept and used several times, under other light
@@ -211,7 +212,7 @@ class Trainer:
         loss.backward()
         self.by_generator.step()
         hinge = self._learn(picture.detach(), batch.truth, drawing) if adversarial else 0.0
-        self._follow()
+        follow(self.average, self.generator, min(EMA, self.step / (self.step + 20)))
         self.step += 1
         with torch.no_grad():
             before = float(weighted_l1(warp, batch.truth, weight))
@@ -236,15 +237,6 @@ class Trainer:
         hinge.backward()
         self.by_adversary.step()
         return float(hinge.detach())
-
-    @torch.no_grad()
-    def _follow(self) -> None:
-        keep = min(EMA, self.step / (self.step + 20))
-        for mean, now in zip(self.average.state_dict().values(), self.generator.state_dict().values(), strict=True):
-            if mean.dtype.is_floating_point:
-                mean.lerp_(now, 1 - keep)
-            else:
-                mean.copy_(now)
 
     @torch.no_grad()
     def sheet(self, batch: Batch, path: Path) -> None:
@@ -291,18 +283,14 @@ def run(part: str, data: Path, out: Path, minutes: float, workers: int) -> Itera
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("part", choices=CONFIGS)
+    parser.add_argument("part", choices=PARTS)
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--out", type=Path, default=Path("out/train"))
     parser.add_argument("--minutes", type=float, default=90)
     parser.add_argument("--workers", type=int, default=1, help="processes that make pairs")
     asked = parser.parse_args()
     out = asked.out / asked.part
-    for line in run(asked.part, asked.data, out, asked.minutes, asked.workers):
-        text = json.dumps({key: round(value, 4) for key, value in line.items()})
-        print(text, flush=True)
-        with (out / "log.jsonl").open("a", encoding="utf-8") as log:
-            log.write(text + "\n")
+    write_log(run(asked.part, asked.data, out, asked.minutes, asked.workers), out)
 
 
 if __name__ == "__main__":

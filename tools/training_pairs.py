@@ -27,6 +27,7 @@ from engine.face.reference import reference_face
 from engine.face.retarget import Target
 from engine.render.crops import PLACES, Part, Place, crop, crop_matrix, to_crop
 from engine.render.generator import network_input
+from engine.render.photograph import Photograph
 from engine.render.portrait import Portrait
 
 STILL_SHARE = 0.5  # of all photographs
@@ -115,7 +116,7 @@ class Pairs:
         clip, openness = self._clips[number], self._openness[number]
         some = self._random.integers(len(clip.pictures), size=4)
         shut = min(some, key=lambda i: openness.mouth[i]) if self._random.random() < 0.5 else some[0]
-        portrait = Portrait(clip.pictures[shut], clip.landmarks_px[shut])
+        portrait = Portrait(Photograph(clip.pictures[shut], clip.landmarks_px[shut]))
         units: dict[Part, list[NDArray[np.uint8]]] = {}
         for k in range(TARGETS):
             odds = (openness.mouth, openness.lids, None, None)[k]
@@ -126,7 +127,7 @@ class Pairs:
 
     def _from_couple(self, couple: Footage) -> dict[Part, list[NDArray[np.uint8]]]:
         i, j = self._random.permutation(len(couple.pictures))[:2]
-        portrait = Portrait(couple.pictures[i], couple.landmarks_px[i])
+        portrait = Portrait(Photograph(couple.pictures[i], couple.landmarks_px[i]))
         units: dict[Part, list[NDArray[np.uint8]]] = {}
         self._add(units, portrait, couple.pictures[i], [(couple.pictures[j], couple.landmarks_px[j])] * 2)
         return units
@@ -135,9 +136,9 @@ class Pairs:
         """Move the still away, and bring it back."""
         i = self._random.integers(len(still.pictures))
         truth, points = still.pictures[i], still.landmarks_px[i]
-        away, target = Portrait(truth, points).draw(self._performance())
+        away, target = Portrait(Photograph(truth, points)).draw(self._performance())
         units: dict[Part, list[NDArray[np.uint8]]] = {}
-        self._add(units, Portrait(away, target.landmarks_px), away, [(truth, points)] * 2)
+        self._add(units, Portrait(Photograph(away, target.landmarks_px)), away, [(truth, points)] * 2)
         return units
 
     def _performance(self) -> Performance:

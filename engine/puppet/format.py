@@ -213,8 +213,11 @@ def _manifest(path: Path, content: bytes) -> _Manifest:
 
 
 def _reference(path: Path, read: Reader, entry: _ReferenceEntry) -> Reference:
-    content = np.frombuffer(read(entry.picture, LARGEST_PICTURE_BYTES), np.uint8)
-    picture = cv2.imdecode(content, cv2.IMREAD_COLOR) if len(content) else None
+    content = read(entry.picture, LARGEST_PICTURE_BYTES)
+    try:
+        picture = decoded(content)
+    except ValueError:
+        picture = None
     if picture is None or max(picture.shape[:2]) > LARGEST_SIDE_PX:
         _damaged(path, f"{entry.picture} is not a picture of at most {LARGEST_SIDE_PX} px")
     try:
@@ -223,7 +226,7 @@ def _reference(path: Path, read: Reader, entry: _ReferenceEntry) -> Reference:
         _damaged(path, f"{entry.landmarks}: {error}")
     if not isinstance(points, np.ndarray) or points.shape != (COUNT, 3) or not np.isfinite(points).all():
         _damaged(path, f"{entry.landmarks} does not hold {COUNT} landmarks")
-    return Reference(np.asarray(picture, np.uint8), points.astype(np.float32))
+    return Reference(picture, points.astype(np.float32))
 
 
 def _frame_name(index: int) -> str:

@@ -7,7 +7,6 @@ while it is good enough, so that nothing flickers; it is bent to where the lips 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cache
 from typing import Final
 
 import numpy as np
@@ -16,13 +15,12 @@ from numpy.typing import NDArray
 from engine.face import landmarks as lm
 from engine.face.light import Light, ratio, vertex_normals
 from engine.face.pose import Pose, euler_from_rotation
-from engine.face.reference import reference_face
 from engine.face.retarget import Target
 from engine.names import BlendName
 from engine.puppet.clip import Clip
 from engine.render.blends import BLENDS, Picture, mixed
 from engine.render.face_layer import face_mask
-from engine.render.head_mesh import holes
+from engine.render.head_mesh import skin_triangles
 from engine.render.moves import Moves, rise
 from engine.render.patch import Region, polygon_matte
 from engine.render.references import Chooser, Look
@@ -68,6 +66,7 @@ class Borrowed:
         self._mouths = [_Part.of(clip, int(i), LIPS, poses[i].scale) for i in found.mouths]
         both = np.concatenate([lm.EYE_LEFT, lm.EYE_RIGHT])
         self._eyes = [_Part.of(clip, int(i), both, poses[i].scale) for i in found.eyes]
+        self._turns = [euler_from_rotation(poses[i].rotation)[:2] for i in found.eyes]
         looks = [_mouth_look(found.landmarks_px[i], poses[i]) for i in found.mouths]
         self._looks = [looks[0], *looks]  # the first is the frame's own
         self._choose = Chooser(self._looks, FADE_S)
@@ -100,8 +99,7 @@ class Borrowed:
         if share <= 0:
             return drawn
         yaw, pitch, _ = euler_from_rotation(here.pose.rotation)
-        turns = [euler_from_rotation(self._poses[i].rotation) for i in self._clip.analysis.eyes]
-        part = self._eyes[int(np.argmin([abs(y - yaw) + abs(p - pitch) for y, p, _ in turns]))]
+        part = self._eyes[int(np.argmin([abs(y - yaw) + abs(p - pitch) for y, p in self._turns]))]
         result = drawn
         for contour in (lm.EYE_LEFT, lm.EYE_RIGHT):
             result = self._laid(result, part, index, here, contour, "eye", blend)
@@ -136,12 +134,6 @@ class Borrowed:
         normals = vertex_normals(here.landmarks_px)
         gain = float(ratio(part.light, part.normals[contour], light, normals[contour]).mean())
         return np.clip(layer * np.float32(gain) + 0.5, 0, 255).astype(np.uint8)
-
-
-@cache
-def skin_triangles() -> NDArray[np.int32]:
-    """(m, 3): the face's mesh with its holes at eyes and mouth closed."""
-    return np.concatenate([reference_face().triangles, np.array(holes(), np.int32)])
 
 
 def _mouth_look(landmarks_px: lm.Points, pose: Pose) -> Look:

@@ -25,18 +25,17 @@ from engine.names import BlendName, Play
 from engine.puppet.clip import frame_at
 from engine.puppet.format import Puppet
 from engine.render.blends import Picture, mixed
-from engine.render.borrowed import Borrowed, skin_triangles
+from engine.render.borrowed import Borrowed
 from engine.render.canvas import fit_scale, surround
 from engine.render.crops import Part
 from engine.render.eyes import Irises, paint_out_irises
 from engine.render.face_layer import local_target
 from engine.render.generator import Generator, Networks
-from engine.render.head_mesh import rolled_lids
+from engine.render.head_mesh import rolled_lids, skin_triangles
 from engine.render.moves import Moves, rise
 from engine.render.patch import Region
-from engine.render.portrait_view import talking
 from engine.render.quality import LADDER, Quality
-from engine.render.view import Shown
+from engine.render.view import Shown, talking
 from kernels.sample.cpu import sample
 from kernels.warp_mesh.cpu import warp_mesh
 

@@ -27,7 +27,6 @@ class Drawn:
     """A face drawn for a region of a picture."""
 
     bgr: NDArray[np.uint8]  # (height, width, 3)
-    backward: NDArray[np.float32]  # (height, width, 2), where in the photograph it was read, px
     covered: NDArray[np.bool_]  # (height, width): the photograph shows something there
 
 
@@ -67,7 +66,7 @@ class FaceLayer:
         size.photograph.draw_layers(picture, here)
         if size.generator is not None and quality.generator:
             size.generator.draw(picture, here, backward)
-        return Drawn(picture, backward, np.isfinite(depth))
+        return Drawn(picture, np.isfinite(depth))
 
     def _halvings(self, scale_px: float) -> int:
         ratio = self.face.pose.scale / max(scale_px, 1.0)

@@ -7,6 +7,7 @@ the shoulders stay. The mesh fills the picture and its rim is fixed, so `warp_me
 
 from __future__ import annotations
 
+from functools import cache
 from itertools import pairwise
 
 import numpy as np
@@ -37,7 +38,7 @@ def _patch(upper: list[int], lower: list[int]) -> list[tuple[int, int, int]]:
     return [t for t in triangles if len(set(t)) == 3]
 
 
-def holes() -> list[tuple[int, int, int]]:
+def _holes() -> list[tuple[int, int, int]]:
     """Triangles that close the mesh's holes at eyes and mouth, facing the camera."""
     found = []
     for contour, last in ((lm.EYE_LEFT, 8), (lm.EYE_RIGHT, 8), (lm.LIPS_INNER, 10)):
@@ -46,6 +47,12 @@ def holes() -> list[tuple[int, int, int]]:
         leftwards = contour is lm.EYE_RIGHT
         found += _patch(upper[::-1], lower[::-1]) if leftwards else _patch(upper, lower)
     return found
+
+
+@cache
+def skin_triangles() -> NDArray[np.int32]:
+    """(m, 3): the face's mesh with its holes at eyes and mouth closed."""
+    return np.concatenate([reference_face().triangles, np.array(_holes(), np.int32)])
 
 
 def _smoothstep(x: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -182,7 +189,7 @@ class HeadMesh:
                 (inner[i], outer[(i + 1) % count], inner[(i + 1) % count]),
             )
         ]
-        return np.concatenate([reference_face().triangles, np.array(holes() + strips, np.int32)]).astype(np.int32)
+        return np.concatenate([skin_triangles(), np.array(strips, np.int32)])
 
     def source(self, landmarks_px: lm.Points, pose: Pose) -> NDArray[np.float32]:
         """Where in the photograph the vertices (n, 2) px read for a face at `landmarks_px` (478, 3).

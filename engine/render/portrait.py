@@ -8,7 +8,6 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.face import landmarks as lm
 from engine.face.performance import Performance
 from engine.face.pose import Pose
 from engine.face.retarget import Target
@@ -58,21 +57,10 @@ class _Raster:
 class Portrait:
     """One photograph that can be moved. Not safe to call from two threads at once."""
 
-    def __init__(
-        self,
-        picture: NDArray[np.uint8],
-        landmarks_px: lm.Points,
-        *,
-        keep_expression: bool = False,
-        absolute_pose: bool = False,
-        neutral: lm.Points | None = None,
-        networks: Networks | None = None,
-    ) -> None:
-        """`picture` (height, width, 3) BGR with its landmarks (478, 3) px. Without `networks` it is the warp alone."""
-        height, width = picture.shape[:2]
-        self.photograph = Photograph(
-            picture, landmarks_px, keep_expression=keep_expression, absolute_pose=absolute_pose, neutral=neutral
-        )
+    def __init__(self, photograph: Photograph, networks: Networks | None = None) -> None:
+        """Without `networks` it is the warp alone."""
+        height, width = photograph.picture.shape[:2]
+        self.photograph = photograph
         self.face = self.photograph.face
         self._mesh = HeadMesh(self.face.landmarks_px, self.face.pose, width, height)
         self._networks = networks

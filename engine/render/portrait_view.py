@@ -7,10 +7,8 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.face import arkit
 from engine.face import landmarks as lm
-from engine.face.model import face_model
-from engine.face.performance import HeadMotion, Performance
+from engine.face.performance import Performance
 from engine.face.pose import Pose
 from engine.face.retarget import Target
 from engine.names import BlendName
@@ -21,21 +19,16 @@ from engine.render.colour import Statistics, table_between
 from engine.render.face_layer import FaceLayer, face_mask
 from engine.render.generator import Networks
 from engine.render.patch import Region
-from engine.render.photograph import scaled
+from engine.render.photograph import Photograph, scaled
 from engine.render.portrait import Portrait
 from engine.render.quality import LADDER, Quality
 from engine.render.references import Chooser, Look
-from engine.render.view import Shown
+from engine.render.view import Shown, talking
 from kernels.match_colour.cpu import match_colour
 
 ROOM: Final = 0.7  # how far around the photograph the head may move things, inter-ocular distances
 INSET: Final = 0.04  # how far inside the contour another photograph's face ends, of its width
 MARGIN: Final = 0.1  # around a face that is laid over, inter-ocular distances
-
-
-def talking() -> Performance:
-    """An open mouth: what costs most to draw."""
-    return Performance(HeadMotion.still(), face_model().offsets(arkit.coefficients({"jawOpen": 0.3})))
 
 
 class PortraitView:
@@ -60,10 +53,11 @@ class PortraitView:
         self._part = _with_room(reference, left, top, width_px, height_px)
         corner = np.array([left - self._part.left, top - self._part.top, 0], np.float32)
         picture = np.ascontiguousarray(self._part.of(self._canvas))
-        self.portrait = Portrait(
-            picture, reference.landmarks_px + corner, keep_expression=keep_expression, absolute_pose=absolute_pose,
-            neutral=puppet.neutral, networks=networks,
-        )  # fmt: skip
+        points = reference.landmarks_px + corner
+        whole = Photograph(
+            picture, points, keep_expression=keep_expression, absolute_pose=absolute_pose, neutral=puppet.neutral
+        )
+        self.portrait = Portrait(whole, networks)
         self.blend: BlendName = blend
         self._others = [_Other(r, self.portrait, networks) for r in puppet.references[1:]]
         looks = [Look.of(self.portrait.face.shape, self.portrait.face.pose), *(other.look for other in self._others)]
@@ -95,10 +89,10 @@ class PortraitView:
     def _with_others(
         self, picture: NDArray[np.uint8], target: Target, now_s: float, quality: Quality
     ) -> NDArray[np.uint8]:
+        plain = picture
         for number, share in self._choose(Look.of(target.pose.invert(target.landmarks_px), target.pose), now_s):
-            if number == 0:
-                over = self.portrait.draw_target(target, quality) if share < 1 else picture
-            else:
+            over = plain
+            if number > 0:
                 over = self._others[number - 1].over(picture, target, self.blend, quality)
             picture = over if share >= 1 else mixed(picture, over, share)
         return picture

@@ -13,11 +13,8 @@ from engine.face.performance import Performance
 from engine.face.safety import PuppetState, SafeMotion
 from engine.live.frame import Frame
 from engine.names import BlendName
-from engine.puppet.format import Puppet
 from engine.render.blends import mixed
-from engine.render.generator import Networks
 from engine.render.ladder import Step, measured_ladder
-from engine.render.portrait_view import PortraitView
 from engine.render.quality import LADDER
 from engine.render.view import Shown, View
 from engine.track.tracker import Tracked
@@ -100,19 +97,3 @@ class Scene:
             wanted, self._next = self._next, None
         if wanted is not None:
             self._leaving, self._view, self._fade_from_s = self._view, wanted, now_s
-
-
-def portrait_scene(
-    puppet: Puppet,
-    width_px: int,
-    height_px: int,
-    *,
-    keep_expression: bool = False,
-    absolute_pose: bool = False,
-    networks: Networks | None = None,
-) -> Scene:
-    """A scene in mode `portrait`; see `PortraitView`."""
-    view = PortraitView(
-        puppet, width_px, height_px, keep_expression=keep_expression, absolute_pose=absolute_pose, networks=networks
-    )
-    return Scene(view, "none" if networks is None else str(networks))

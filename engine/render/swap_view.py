@@ -27,18 +27,18 @@ from engine.face.safety import PuppetState
 from engine.names import BlendName
 from engine.puppet.format import Puppet, Reference
 from engine.render.blends import BLENDS, Picture, feathered, mixed
-from engine.render.borrowed import skin_triangles
 from engine.render.canvas import fit_scale
 from engine.render.colour import ColourMatch, Statistics
 from engine.render.face_layer import FaceLayer, face_mask, local_target
 from engine.render.generator import Networks
+from engine.render.head_mesh import skin_triangles
 from engine.render.moves import rise
 from engine.render.occlusion import Occlusion
 from engine.render.patch import Region
-from engine.render.portrait_view import PortraitView, talking
+from engine.render.portrait_view import PortraitView
 from engine.render.quality import LADDER, Quality
 from engine.render.references import Chooser, Look
-from engine.render.view import Shown
+from engine.render.view import Shown, talking
 from engine.track.tracker import Tracked
 from kernels.composite.cpu import composite
 from kernels.match_colour.cpu import match_colour

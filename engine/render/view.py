@@ -8,7 +8,9 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.face.performance import Performance
+from engine.face import arkit
+from engine.face.model import face_model
+from engine.face.performance import HeadMotion, Performance
 from engine.face.safety import PuppetState
 from engine.names import BlendName
 from engine.render.quality import Quality
@@ -38,3 +40,8 @@ class View(Protocol):
     def rehearse(self, quality: Quality) -> object:
         """Draw a picture as costly as usual, of which nothing is kept: to compile, and to be timed."""
         ...
+
+
+def talking() -> Performance:
+    """An open mouth: what costs most to draw."""
+    return Performance(HeadMotion.still(), face_model().offsets(arkit.coefficients({"jawOpen": 0.3})))

@@ -8,6 +8,7 @@ its transpose down. A plain V-cycle does not converge where thin parts of a mask
 from __future__ import annotations
 
 from collections.abc import Callable
+from types import FunctionType
 from typing import Any
 
 import numba
@@ -27,8 +28,13 @@ Loops = Callable[..., None]
 
 
 def _by_size(rows: Loops) -> Loops:
-    """Loops over rows, compiled for several threads and for one; the size of the first argument decides."""
-    several, one = (numba.njit(cache=True, nogil=True, parallel=parallel)(rows) for parallel in (True, False))
+    """Loops over rows, compiled for several threads and for one; the size of the first argument decides.
+
+    The second is a function of its own name: Numba's cache tells functions apart by name and code, not by `parallel`.
+    """
+    alone = FunctionType(rows.__code__, rows.__globals__, f"{rows.__name__}_alone")
+    alone.__qualname__ = alone.__name__
+    several, one = (numba.njit(cache=True, nogil=True, parallel=f is rows)(f) for f in (rows, alone))
 
     def run(first: NDArray[np.generic], *rest: Any) -> None:
         (several if first.shape[0] * first.shape[1] > FEW else one)(first, *rest)
