@@ -52,6 +52,11 @@ def test_a_puppet_of_photographs_stays_readable_by_the_first_format(bruno: Puppe
     assert b"format = 1\n" in (tmp_path / "b.puppet").read_bytes()
 
 
+def test_one_person_is_not_taken_for_two(demo_frames: Pictures, tmp_path: Path) -> None:
+    """The detector finds a second face in the hair of this one."""
+    assert made(tmp_path / "one.mp4", demo_frames).others == 0
+
+
 def test_references_of_a_clip_have_open_eyes_and_begin_with_the_calmest(clip_puppet: Puppet) -> None:
     assert clip_puppet.clip is not None
     unrest = np.abs(clip_puppet.clip.analysis.offsets).mean((1, 2))
@@ -92,6 +97,7 @@ def test_of_two_people_the_larger_acts_and_the_other_is_told(demo_frames: Pictur
     found = made(tmp_path / "two.mp4", both)
     assert found.puppet.clip is not None
     assert len(found.puppet.clip) == 40
+    assert found.others == 4  # of the frames that were looked through, every tenth
     middles = found.puppet.clip.analysis.landmarks_px[:, :, 0].mean(1)
     assert np.ptp(middles) < 0.2 * width  # one of them all along
 

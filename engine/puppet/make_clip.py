@@ -25,15 +25,16 @@ from engine.puppet.clip import MOST_FRAMES, Analysis, Clip, decoded, encoded
 from engine.puppet.consent import Consent
 from engine.puppet.format import Puppet, Reference
 from engine.puppet.make import SHUT_OPENING, SMALLEST_FACE_PX, TALLEST_PX
-from engine.track.facemesh import FaceDetector
+from engine.track.facemesh import FaceDetector, find_faces
 from engine.track.footage import neutral_among
+from engine.track.lock import REACH_FACES, Place
 from engine.track.tracker import Tracker
 
 SHORTEST_S: Final = 1.0
 CUT: Final = 28.0  # grey levels by which a whole picture changes, on average, from one frame to the next
 CUT_PX: Final = 32  # side of what is compared
 COUNT_EVERY: Final = 10  # frames in which all faces are counted
-OTHER_SIZE: Final = 0.5  # of the actor's: a face that large is a second person
+OTHER_SIZE: Final = 0.5  # of the largest face: one that large is a second person
 MOST_MOUTHS, MOST_EYES, MOST_REFERENCES = 48, 8, 5
 APART: Final = 0.008  # mouths nearer than this, mean over the lips' points in inter-ocular distances, are one
 
@@ -126,8 +127,7 @@ def _look_through(path: Path, progress: Callable[[int, int | None], None]) -> tu
             before = small
             face = tracker.find(Frame(bgr, frame.index, frame.captured_s))
             if face is not None and frame.index % COUNT_EVERY == 0:
-                sizes = sorted(detector(bgr)[:, 2], reverse=True)
-                others += len(sizes) > 1 and sizes[1] > OTHER_SIZE * sizes[0]
+                others += _second_person(bgr, face, detector(bgr))
             seen.append(_Seen(encoded(bgr), frame.captured_s, face, cut))
             progress(len(seen), video.frames)
     except SourceError as error:
@@ -139,6 +139,16 @@ def _look_through(path: Path, progress: Callable[[int, int | None], None]) -> tu
         detector.close()
         video.close()
     return seen, video.rate_hz, others
+
+
+def _second_person(bgr: NDArray[np.uint8], actor_px: lm.Points, faces: NDArray[np.float32]) -> bool:
+    """One of the detected faces (n, 3: x, y, size) is somebody else's than the actor's, about as large, and no mistake of the
+    detector, which sees faces in hair: landmarks are found on it as well."""
+    actor = Place.of(actor_px)
+    places = [Place(*map(float, face)) for face in faces]
+    largest = max((place.size for place in places), default=0.0)
+    suspected = any(actor.away(place) > REACH_FACES and place.size > OTHER_SIZE * largest for place in places)
+    return suspected and any(actor.away(Place.of(found)) > REACH_FACES for found in find_faces(bgr))
 
 
 def _bounded(bgr: NDArray[np.uint8]) -> NDArray[np.uint8]:
