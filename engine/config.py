@@ -7,12 +7,12 @@ from itertools import takewhile
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
 from engine.drive.bindings import Bindings
 from engine.errors import ConfigError
 from engine.face.style import Style
-from engine.names import BlendName, ModeName, OcclusionKind, Play, SliderName
+from engine.names import BlendName, Corner, ModeName, OcclusionKind, Play, SliderName
 from models.runtimes import RuntimeName
 
 
@@ -49,6 +49,31 @@ class StyleConfig(BaseModel):
         return Style(**self.model_dump())
 
 
+class BadgeConfig(BaseModel):
+    """The words in a corner that say what the picture is."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    shown: bool = Field(default=True, description="off only for puppets of oneself, synthetic or in the public domain")
+    text: str = Field(default="AI puppet", pattern=r"^[ -~]{1,40}$", description="plain letters")
+    corner: Corner = "bottom-right"
+
+
+class CredentialsConfig(BaseModel):
+    """Who signs recordings; without a certificate this installation does."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    certificate: Path | None = Field(default=None, description="PEM file: the signer's certificate and those above it")
+    key: Path | None = Field(default=None, description="PEM file: its private key")
+
+    @model_validator(mode="after")
+    def _both_or_none(self) -> CredentialsConfig:
+        if (self.certificate is None) != (self.key is None):
+            raise ValueError("'certificate' and 'key' go together")
+        return self
+
+
 class RunConfig(BaseModel):
     """Settings of `mimicam run`; a TOML file has the same names as keys."""
 
@@ -78,6 +103,8 @@ class RunConfig(BaseModel):
     )
     sliders: bool = Field(default=False, description="show the sliders in the window")
     output: tuple[str, ...] = Field(default=("virtual",), min_length=1)
+    badge: BadgeConfig = BadgeConfig()
+    credentials: CredentialsConfig = CredentialsConfig()
     size: Size = Field(default=(1280, 720), description="width and height of the outputs, px")
     rate: float = Field(default=30.0, ge=1, le=240, description="pictures a second")
     runtime: Literal["auto", "none"] | RuntimeName = Field(

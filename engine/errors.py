@@ -46,3 +46,9 @@ class StageError(MimicamError):
     """A stage of the live loop failed; the cause is chained."""
 
     exit_code = 6
+
+
+class ConsentError(MimicamError):
+    """A face may not be used so: nobody agreed, not to this, not any more, or what was agreed was altered."""
+
+    exit_code = 7

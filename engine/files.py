@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import tokenize
 from pathlib import Path
 from typing import Final
@@ -13,6 +14,12 @@ DAMAGED_ARRAY: Final = (
     tokenize.TokenError,
     SyntaxError,
 )  # what NumPy raises besides ValueError where the header of an array is damaged
+
+
+def hash_of_file(path: Path) -> str:
+    """SHA-256, in hexadecimal. OSError where it can't be read."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def write_whole(path: Path, content: bytes, what: str, error_kind: type[MimicamError] = OutputError) -> None:

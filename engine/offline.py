@@ -9,6 +9,7 @@ from engine.capture.video_file import VideoFile
 from engine.config import RunConfig
 from engine.errors import ConfigError, SourceError
 from engine.face.calibration import Calibration
+from engine.files import hash_of_file
 from engine.output.video_file import VideoFileSink
 from engine.perform.drivers import SUFFIXES, load_moments
 from engine.perform.recording import Moment
@@ -17,6 +18,8 @@ from engine.render.scene import Scene
 from engine.switchboard import Switchboard
 from engine.track.footage import neutral_of_clip
 from engine.track.tracker import Tracker
+from engine.trust.credentials import Credentials, Ingredient
+from engine.trust.journal import Journal
 
 REPLAY_RATE_HZ = 30.0  # what a player is told; pictures have their own times
 
@@ -45,13 +48,22 @@ def render(
             found=f"{driver}, which has none",
             advice="Give a clip, or use mode portrait or face2face.",
         )
-    scene = Switchboard(config).scene
+    config = config.model_copy(update={"output": (f"file:{output}",)})
+    journal = Journal()
+    board = Switchboard(config, journal=journal)
+    scene = board.scene
+
+    def credentials() -> Credentials:
+        journal.add("ended")
+        return board.credentials(Ingredient("driver", driver.name, hash_of_file(driver)))
+
     if performed:
-        return _render_performance(load_moments(driver), scene, output, progress)
+        sink = VideoFileSink(output, REPLAY_RATE_HZ, wait=True, credentials=credentials)
+        return _render_performance(load_moments(driver), scene, sink, progress)
     video = VideoFile(driver)
     found = neutral_of_clip(driver) if config.neutral == "auto" else None
     tracker = Tracker(Calibration(found, window_s=0.0))
-    sink = VideoFileSink(output, video.rate_hz, wait=True)
+    sink = VideoFileSink(output, video.rate_hz, wait=True, credentials=credentials)
     done = lost = 0
     try:
         for frame in video:
@@ -74,10 +86,9 @@ def render(
 
 
 def _render_performance(
-    moments: list[Moment], scene: Scene, output: Path, progress: Callable[[int, int | None], None]
+    moments: list[Moment], scene: Scene, sink: VideoFileSink, progress: Callable[[int, int | None], None]
 ) -> tuple[int, int]:
     """One picture for each moment, at its own time."""
-    sink = VideoFileSink(output, REPLAY_RATE_HZ, wait=True)
     try:
         for frame in frames_of(moments):
             sink.send(scene(tracked(moments, frame)).frame)

@@ -31,14 +31,17 @@ from engine.render.scene import Scene
 from engine.report import print_report, run_report, write_json
 from engine.switchboard import Switchboard
 from engine.track.tracker import Tracker
+from engine.trust.journal import Journal
 
 SETTLED_S = 10.0  # memory is compared with what it was then
 RECENT_FRAMES = 30
 
 
-def prepare(config: RunConfig, tell: Callable[[str], object] = lambda reason: None) -> Switchboard:
+def prepare(
+    config: RunConfig, tell: Callable[[str], object] = lambda reason: None, journal: Journal | None = None
+) -> Switchboard:
     """Load puppet and networks, and draw once so that nothing is compiled while the camera waits."""
-    switchboard = Switchboard(config, tell)
+    switchboard = Switchboard(config, tell, journal)
     switchboard.scene.view.rehearse(LADDER[0])
     return switchboard
 
@@ -65,11 +68,13 @@ def run(config: RunConfig, console: Console, replay: Replay | None = None) -> No
     }  # fmt: skip
     attributes = Attributes(config.attributes)
     with console.status("preparing"):
-        switchboard = prepare(config, console.print)
+        journal = Journal()
+        switchboard = prepare(config, console.print, journal)
         scene = switchboard.scene
         ladder = scene.ladder() if config.target_age_ms else [Step(LADDER[0], 0.0)]
         sinks = open_sinks(
-            config.output, config.size, config.rate, keys, attributes.sliders() if config.sliders else ()
+            config.output, config.size, config.rate, keys, attributes.sliders() if config.sliders else (),
+            switchboard.credentials,
         )
         drive = _open_or_close(config, triggers, attributes, replay, sinks, console)
     meter = Meter()
@@ -93,6 +98,7 @@ def run(config: RunConfig, console: Console, replay: Replay | None = None) -> No
             pipeline.run(config.seconds, watch)
         except MimicamError as error:
             failure = error
+    journal.add("ended", failure=None if failure is None else str(failure))
     memory["end"] = memory_mb()
     meter.count("reconnected", drive.performer.source.reconnected)
     report = run_report(

@@ -11,7 +11,8 @@ from typing import TypeVar
 from engine.config import RunConfig
 from engine.errors import MimicamError
 from engine.names import BlendName, ModeName
-from engine.puppet.format import load_puppet
+from engine.output.open import outlets_of
+from engine.puppet.format import Puppet, load_puppet
 from engine.puppet.shipped import find_puppet, known_puppets
 from engine.render.blends import BLENDS
 from engine.render.generator import load_networks
@@ -19,6 +20,11 @@ from engine.render.modes import MODES, Stage, open_view
 from engine.render.occlusion import load_occlusion
 from engine.render.scene import Scene
 from engine.render.view import View
+from engine.trust.badge import Badge
+from engine.trust.credentials import Certificate, Credentials, Ingredient, own_certificate
+from engine.trust.journal import Journal
+from engine.trust.keys import mark_key
+from engine.trust.seal import Seal
 
 T = TypeVar("T")
 Tell = Callable[[str], object]
@@ -27,16 +33,23 @@ Tell = Callable[[str], object]
 class Switchboard:
     """Opens views and hands them to the scene. `ask_...` may be called from any thread; the rest belongs to the main one."""
 
-    def __init__(self, config: RunConfig, tell: Tell = lambda text: None) -> None:
-        """Load networks and the first puppet. MimicamError for what can't be had."""
-        self._config, self._tell = config, tell
+    def __init__(
+        self, config: RunConfig, tell: Tell = lambda text: None, journal: Journal | None = None
+    ) -> None:
+        """Load networks and the first puppet. MimicamError for what can't be had. Whatever leaves mimicam has a `journal`."""
+        self._config, self._tell, self._journal = config, tell, journal
+        self._key = mark_key()
+        chain, key = config.credentials.certificate, config.credentials.key
+        self._certificate = None if chain is None or key is None else Certificate.read(chain, key)
+        self._worn: list[Ingredient] = []
         self._mode: ModeName = config.mode
         self._puppet = find_puppet(config.puppet)
         self._asked: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
         networks = load_networks(config.runtime, tell)
         blend = None if config.blend == "auto" else config.blend
         self._stage = Stage(config.size, networks, blend, config.play, config.pose == "absolute", config.mirror)
-        self.scene = Scene(self._open(self._mode, self._puppet), "none" if networks is None else str(networks))
+        view, seal = self._open(self._mode, self._puppet)
+        self.scene = Scene(view, "none" if networks is None else str(networks), seal)
 
     def ask_mode(self) -> None:
         """The next mode that this puppet has."""
@@ -55,10 +68,33 @@ class Switchboard:
         while not self._asked.empty():
             self._asked.get()()
 
-    def _open(self, mode: ModeName, puppet: Path) -> View:
+    def credentials(self, *others: Ingredient) -> Credentials:
+        """What a recording says of itself: all puppets that were shown until now, and what else it was made of."""
+        return Credentials(self._certificate or own_certificate(), (*self._worn, *others))
+
+    def _open(self, mode: ModeName, path: Path) -> tuple[View, Seal]:
+        puppet = load_puppet(path)
+        puppet.consent.require_use(mode, outlets_of(self._config.output))
+        if not self._config.badge.shown:
+            puppet.consent.require_badge_may_go()
+        view = self._view(mode, puppet)
+        assert puppet.signed is not None  # as every one that is read from a file
+        worn = Ingredient("puppet", puppet.name, puppet.signed.sha256)
+        if worn not in self._worn:
+            self._worn.append(worn)
+        if self._journal is not None:
+            self._journal.add(
+                "shown", puppet=puppet.name, sha256=worn.sha256, maker=puppet.signed.maker, consent=puppet.consent.kind,
+                mode=mode, outputs=list(self._config.output),
+            )  # fmt: skip
+        badge = self._config.badge
+        drawn = Badge.of(badge.text, badge.corner, *self._config.size) if badge.shown else None
+        return view, Seal.of(self._key, puppet.signed.number, *self._config.size, drawn)
+
+    def _view(self, mode: ModeName, puppet: Puppet) -> View:
         if mode == "swap" and self._stage.occlusion is None and self._config.occlusion != "none":
             self._stage = replace(self._stage, occlusion=load_occlusion(self._config.runtime, self._tell))
-        return open_view(mode, load_puppet(puppet), self._stage)
+        return open_view(mode, puppet, self._stage)
 
     def _next_mode(self) -> None:
         for mode in _after(list(MODES), self._mode):
@@ -77,12 +113,12 @@ class Switchboard:
 
     def _try(self, mode: ModeName, puppet: Path) -> bool:
         try:
-            view = self._open(mode, puppet)
+            view, seal = self._open(mode, puppet)
         except MimicamError as error:
             self._tell(f"not {mode} with {puppet.stem}: {error}")
             return False
         self._mode, self._puppet = mode, puppet
-        self.scene.show(view)
+        self.scene.show(view, seal)
         self._tell(f"{mode} with {puppet.stem}")
         return True
 

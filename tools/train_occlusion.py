@@ -31,6 +31,7 @@ from engine.render.crops import FACE, crop, crop_matrix, to_crop
 from engine.render.occlusion import contour
 from models.config import CONFIGS, OCCLUSION_INPUTS
 from models.renderer import Renderer
+from models.weights import load_weights
 from tools.occluders import Occluder, Occluders
 from tools.training_pairs import Footage, load_clip, load_stills, shaken
 from tools.training_run import follow, write_log
@@ -150,11 +151,14 @@ def sheet(network: Renderer, inputs: Tensor, truth: Tensor, path: Path) -> None:
     cv2.imwrite(str(path), ((picture + 1) * 127.5).astype(np.uint8))
 
 
-def run(data: Path, out: Path, minutes: float, workers: int) -> Iterator[dict[str, float]]:
+def run(data: Path, out: Path, minutes: float, workers: int, anew: bool) -> Iterator[dict[str, float]]:
     out.mkdir(parents=True, exist_ok=True)
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     like: Any = {"device": device, "memory_format": torch.channels_last}
     network, average = Renderer(CONFIG).to(**like), Renderer(CONFIG).to(**like)
+    if not anew:
+        shipped = {name: torch.from_numpy(np.asarray(value)) for name, value in load_weights("occlusion").items()}
+        network.load_state_dict(shipped, strict=False)  # all but the counters of batches
     average.load_state_dict(network.state_dict())
     optimiser = torch.optim.Adam(network.parameters(), RATE)
     parts: dict[str, Any] = {"network": network, "average": average, "optimiser": optimiser}
@@ -172,8 +176,9 @@ def run(data: Path, out: Path, minutes: float, workers: int) -> Iterator[dict[st
         for group in optimiser.param_groups:
             group["lr"] = RATE * max(0.01, 0.5 + 0.5 * float(np.cos(np.pi * min(share, 1))))
         network.train()
-        _, matte = network(inputs)
-        loss = loss_of(matte, truth, weight)
+        with torch.autocast(device.type, torch.bfloat16):
+            _, matte = network(inputs)
+        loss = loss_of(matte.float(), truth, weight)
         optimiser.zero_grad()
         loss.backward()
         optimiser.step()
@@ -208,9 +213,10 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=Path("out/train"))
     parser.add_argument("--minutes", type=float, default=40)
     parser.add_argument("--workers", type=int, default=1, help="processes that make crops")
+    parser.add_argument("--anew", action="store_true", help="from random weights rather than from the shipped ones")
     asked = parser.parse_args()
     out = asked.out / "occlusion"
-    write_log(run(asked.data, out, asked.minutes, asked.workers), out)
+    write_log(run(asked.data, out, asked.minutes, asked.workers, asked.anew), out)
 
 
 if __name__ == "__main__":

@@ -24,6 +24,7 @@ from engine.face import landmarks as lm
 from engine.face.calibration import Neutral
 from engine.face.pose import Pose
 from engine.files import write_whole
+from engine.home import home
 
 FORMAT: Final = "mimicam calibration"
 VERSION: Final = 1
@@ -42,9 +43,8 @@ class Profile:
 
 
 def profile_folder() -> Path:
-    """MIMICAM_CALIBRATIONS, else ~/.local/share/mimicam/calibrations."""
-    home = Path.home() / ".local" / "share" / "mimicam" / "calibrations"
-    return Path(os.environ.get("MIMICAM_CALIBRATIONS") or home)
+    """MIMICAM_CALIBRATIONS, else `calibrations` in mimicam's home."""
+    return Path(os.environ.get("MIMICAM_CALIBRATIONS") or home("calibrations"))
 
 
 def profile_path(performer: str, camera: str) -> Path:

@@ -11,6 +11,8 @@ from engine.output.stage import Sink
 from engine.output.video_file import VideoFileSink
 from engine.output.virtual_camera import VirtualCameraSink
 from engine.output.window import Slider, WindowSink
+from engine.puppet.consent import Outlet
+from engine.trust.credentials import Credentials
 
 KINDS = ("virtual", "virtual:DEVICE", "window", "file:OUT.mp4", "null")
 
@@ -21,15 +23,19 @@ def open_sinks(
     rate_hz: float,
     keys: dict[str, Callable[[], None]],
     sliders: Sequence[Slider] = (),
+    credentials: Callable[[], Credentials] | None = None,
 ) -> list[Sink]:
-    """All sinks, opened; when one can't be, those before it are closed and its error is raised."""
+    """All sinks, opened; when one can't be, those before it are closed and its error is raised.
+
+    `credentials` are what a recording says of itself when it is done.
+    """
     doubled = [spec for spec in specs if specs.count(spec) > 1]
     if doubled:
         raise ConfigError(wanted="each output once", found=f"'{doubled[0]}' twice", advice="Leave one of them out.")
     sinks: list[Sink] = []
     try:
         for spec in specs:
-            sinks += [WindowSink(keys, sliders) if spec == "window" else _open_sink(spec, size_px, rate_hz)]
+            sinks += [WindowSink(keys, sliders) if spec == "window" else _open_sink(spec, size_px, rate_hz, credentials)]
     except BaseException:
         for sink in sinks:
             sink.close()
@@ -37,12 +43,20 @@ def open_sinks(
     return sinks
 
 
-def _open_sink(spec: str, size_px: tuple[int, int], rate_hz: float) -> Sink:
+def outlets_of(specs: Sequence[str]) -> set[Outlet]:
+    """What the words after --output mean for a consent: pictures that somebody sees live, or recordings."""
+    kinds = {spec.partition(":")[0] for spec in specs} - {"null"}
+    return {"recording" if kind == "file" else "live" for kind in kinds}
+
+
+def _open_sink(
+    spec: str, size_px: tuple[int, int], rate_hz: float, credentials: Callable[[], Credentials] | None
+) -> Sink:
     kind, _, argument = spec.partition(":")
     if kind == "null" and not argument:
         return NullSink()
     if kind == "file" and argument:
-        return VideoFileSink(Path(argument), rate_hz)
+        return VideoFileSink(Path(argument), rate_hz, credentials=credentials)
     if kind == "virtual":
         return VirtualCameraSink(size_px, rate_hz, argument or None)
     raise ConfigError(

@@ -1,13 +1,13 @@
 """The puppet file: a folder or a zip `NAME.puppet`.
 
-    puppet.toml       name, created, origin, the consent record, the references
+    puppet.toml       name, created, origin, the consent record, the references, a hash of all that follows, the signature
     reference_0.jpg   a photograph
     reference_0.npy   its landmarks, (478, 3) float32 px
-    clip_00000.jpg    frames of a clip, where there is one (format 2)
+    clip_00000.jpg    frames of a clip, where there is one
     clip.safetensors  what was found in them (`engine.puppet.clip`)
 
 Nothing in it can be executed: TOML, JPEG or PNG, npy without pickle, safetensors. Only what the manifest names is read, and
-its size is bounded before it is unpacked.
+its size is bounded before it is unpacked. A puppet that is not signed by its maker, or was changed since, is refused.
 """
 
 from __future__ import annotations
@@ -17,28 +17,33 @@ import io
 import tomllib
 import zipfile
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from hashlib import sha256
 from pathlib import Path
 from typing import Any, Final, NoReturn
 
 import cv2
 import numpy as np
 import tomli_w
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from engine.errors import PuppetError
+from engine.errors import ConsentError, PuppetError
 from engine.face.landmarks import COUNT, Points
 from engine.files import DAMAGED_ARRAY, write_whole
 from engine.puppet.clip import MOST_FRAMES, Analysis, Clip, decoded, encoded
 from engine.puppet.consent import Consent
+from engine.trust.keys import fingerprint, maker_key, public_bytes
+from engine.trust.signature import SignatureEntry, Signed, hash_of_members, sign, verified
 
-FORMAT: Final = 2  # 1 where there is no clip
+FORMAT: Final = 3  # 1 and 2 were not signed
 MANIFEST: Final = "puppet.toml"
 LARGEST_MANIFEST_BYTES: Final = 64 * 1024
 LARGEST_PICTURE_BYTES: Final = 64 * 1024 * 1024
 LARGEST_ANALYSIS_BYTES: Final = 64 * 1024 * 1024
+LARGEST_PUPPET_BYTES: Final = 1024 * 1024 * 1024
 ANALYSIS: Final = "clip.safetensors"
 LARGEST_LANDMARKS_BYTES: Final = 16 * 1024  # 478 x 3 as float64, and a header
 UNREADABLE: Final = (
@@ -70,6 +75,8 @@ class _Manifest(BaseModel):
     consent: Consent
     references: list[_ReferenceEntry] = Field(min_length=1, max_length=64)
     clip: _ClipEntry | None = None
+    content: str = Field(pattern=r"^[0-9a-f]{64}$", description="hash of all members")
+    signature: SignatureEntry
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +97,7 @@ class Puppet:
     consent: Consent
     references: tuple[Reference, ...]  # at least one; the first is the main one
     clip: Clip | None = None
+    signed: Signed | None = None  # None until it was saved
 
     @property
     def neutral(self) -> Points | None:
@@ -98,25 +106,40 @@ class Puppet:
 
 
 def load_puppet(path: Path) -> Puppet:
-    """Read a puppet. PuppetError when it is missing, damaged, from a newer version or without consent."""
+    """Read a puppet.
+
+    PuppetError when it is missing, damaged or of another version; ConsentError when it is without consent, altered since it was
+    signed, expired, or of somebody else who made it of themselves.
+    """
     if not path.exists():
         raise PuppetError(
             wanted=f"a puppet at {path}", found="there is nothing", advice="'mimicam puppet list' shows what there is."
         )
     try:
-        read = _folder_reader(path) if path.is_dir() else _zip_reader(path)
-        manifest = _manifest(path, read(MANIFEST, LARGEST_MANIFEST_BYTES))
+        hashes: dict[str, str] = {}
+        plain = _folder_reader(path) if path.is_dir() else _zip_reader(path)
+        table = _table(path, plain(MANIFEST, LARGEST_MANIFEST_BYTES))
+        manifest = _manifest(path, table)
+        signed = verified(table, manifest.signature) or _altered(path, "another manifest than the one that was signed")
+        read = _hashing(plain, hashes)
         references = tuple(_reference(path, read, entry) for entry in manifest.references)
         clip = None if manifest.clip is None else _clip(path, read, manifest.clip)
     except UNREADABLE as error:
         _damaged(path, str(error) or type(error).__name__)
-    return Puppet(manifest.name, manifest.created, manifest.origin, manifest.consent, references, clip)
+    if hash_of_members(hashes) != manifest.content:
+        _altered(path, "other pictures than those that were signed")
+    _require_allowed(path, manifest, signed)
+    return Puppet(manifest.name, manifest.created, manifest.origin, manifest.consent, references, clip, signed)
 
 
-def save_puppet(puppet: Puppet, path: Path) -> None:
-    """Write a puppet as a zip, whole or not at all. PuppetError when the place can't be written."""
+def save_puppet(puppet: Puppet, path: Path, key: Ed25519PrivateKey | None = None) -> None:
+    """Sign a puppet with this installation's key, or another, and write it as a zip, whole or not at all.
+
+    PuppetError when the place can't be written.
+    """
+    members = dict(_members(puppet))
     manifest: dict[str, Any] = {
-        "format": 1 if puppet.clip is None else FORMAT,
+        "format": FORMAT,
         "name": puppet.name,
         "created": puppet.created,
         "origin": puppet.origin,
@@ -124,22 +147,51 @@ def save_puppet(puppet: Puppet, path: Path) -> None:
         "references": [
             {"picture": f"reference_{i}.jpg", "landmarks": f"reference_{i}.npy"} for i in range(len(puppet.references))
         ],
+        "content": hash_of_members({name: sha256(content).hexdigest() for name, content in members.items()}),
     }
     if puppet.clip is not None:
         manifest["clip"] = {"frames": len(puppet.clip), "rate_hz": puppet.clip.rate_hz}
-    content = io.BytesIO()
-    with zipfile.ZipFile(content, "w", zipfile.ZIP_STORED) as archive:
+    # as it will be read: tuples are lists there, and so on
+    manifest["signature"] = sign(tomllib.loads(tomli_w.dumps(manifest)), key or maker_key())
+    archive_bytes = io.BytesIO()
+    with zipfile.ZipFile(archive_bytes, "w", zipfile.ZIP_STORED) as archive:
         _add(archive, MANIFEST, tomli_w.dumps(manifest).encode())
-        for i, reference in enumerate(puppet.references):
-            _add(archive, f"reference_{i}.jpg", encoded(reference.picture))
-            buffer = io.BytesIO()
-            np.save(buffer, reference.landmarks_px.astype(np.float32), allow_pickle=False)
-            _add(archive, f"reference_{i}.npy", buffer.getvalue())
-        if puppet.clip is not None:
-            for i, jpeg in enumerate(puppet.clip.jpegs):
-                _add(archive, _frame_name(i), jpeg)
-            _add(archive, ANALYSIS, puppet.clip.analysis.to_bytes())
-    write_whole(path, content.getvalue(), "the puppet", PuppetError)
+        for name, content in members.items():
+            _add(archive, name, content)
+    write_whole(path, archive_bytes.getvalue(), "the puppet", PuppetError)
+
+
+def _members(puppet: Puppet) -> Iterator[tuple[str, bytes]]:
+    """All files but the manifest."""
+    for i, reference in enumerate(puppet.references):
+        yield f"reference_{i}.jpg", encoded(reference.picture)
+        buffer = io.BytesIO()
+        np.save(buffer, reference.landmarks_px.astype(np.float32), allow_pickle=False)
+        yield f"reference_{i}.npy", buffer.getvalue()
+    if puppet.clip is not None:
+        for i, jpeg in enumerate(puppet.clip.jpegs):
+            yield _frame_name(i), jpeg
+        yield ANALYSIS, puppet.clip.analysis.to_bytes()
+
+
+def _require_allowed(path: Path, manifest: _Manifest, signed: Signed) -> None:
+    consent = manifest.consent
+    consent.require_valid(dt.date.today())
+    own = fingerprint(public_bytes(maker_key().public_key())) if consent.kind == "self" else signed.maker
+    if signed.maker != own:
+        raise ConsentError(
+            wanted=f"a puppet of yourself in {path}",
+            found=f"one that {consent.who} made of themselves, elsewhere",
+            advice="Only they may wear it. Your own from another machine: copy its keys/maker.pem to this one.",
+        )
+
+
+def _altered(path: Path, found: str) -> NoReturn:
+    raise ConsentError(
+        wanted=f"the puppet in {path} as its maker signed it",
+        found=found,
+        advice="Take a copy that was not changed. What was agreed to can only be changed by making it anew.",
+    )
 
 
 def _add(archive: zipfile.ZipFile, name: str, content: bytes) -> None:
@@ -187,7 +239,22 @@ def _refuse_large(path: Path, name: str, size_bytes: int, most_bytes: int) -> No
         _damaged(path, f"{name} has {size_bytes} bytes, more than the {most_bytes} that it may have")
 
 
-def _manifest(path: Path, content: bytes) -> _Manifest:
+def _hashing(read: Reader, hashes: dict[str, str]) -> Reader:
+    """A reader that notes the hash of all that it reads, and reads no more in all than a puppet may have."""
+    total_bytes = 0
+
+    def noting(name: str, most_bytes: int) -> bytes:
+        nonlocal total_bytes
+        content = read(name, min(most_bytes, LARGEST_PUPPET_BYTES - total_bytes))
+        total_bytes += len(content)
+        hashes[name] = sha256(content).hexdigest()
+        return content
+
+    return noting
+
+
+def _table(path: Path, content: bytes) -> dict[str, Any]:
+    """The manifest's table. PuppetError for another version, ConsentError where it has no consent."""
     try:
         table = tomllib.loads(content.decode())
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
@@ -195,16 +262,20 @@ def _manifest(path: Path, content: bytes) -> _Manifest:
     version = table.get("format")
     if isinstance(version, int) and version > FORMAT:
         raise PuppetError(
-            wanted=f"a puppet of format {FORMAT} or older in {path}",
+            wanted=f"a puppet of format {FORMAT} in {path}",
             found=f"format {version}, made by a newer mimicam",
             advice="Update mimicam, or make the puppet again with this one.",
         )
-    if "consent" not in table:
-        raise PuppetError(
-            wanted=f"a consent record in {path}",
-            found="none",
+    if "consent" not in table or "signature" not in table:
+        raise ConsentError(
+            wanted=f"a signed consent record in {path}",
+            found="a record without a signature" if "consent" in table else "none",
             advice="mimicam only moves faces that somebody answered for: make it again with 'mimicam puppet new --consent ...'.",
         )
+    return table
+
+
+def _manifest(path: Path, table: dict[str, Any]) -> _Manifest:
     try:
         return _Manifest.model_validate(table)
     except ValidationError as error:

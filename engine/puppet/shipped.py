@@ -7,6 +7,7 @@ from importlib.resources import files
 from pathlib import Path
 
 from engine.errors import PuppetError
+from engine.home import home
 
 PERFORMER = "dora"  # the face of the demo clip, not offered as a puppet
 
@@ -17,8 +18,8 @@ def shipped_folder() -> Path:
 
 
 def user_folder() -> Path:
-    """Where `puppet new` puts puppets that it isn't told a place for: MIMICAM_PUPPETS, else ~/.local/share/mimicam/puppets."""
-    return Path(os.environ.get("MIMICAM_PUPPETS") or Path.home() / ".local" / "share" / "mimicam" / "puppets")
+    """Where `puppet new` puts puppets that it isn't told a place for: MIMICAM_PUPPETS, else `puppets` in mimicam's home."""
+    return Path(os.environ.get("MIMICAM_PUPPETS") or home("puppets"))
 
 
 def known_puppets() -> list[Path]:

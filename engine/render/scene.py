@@ -18,6 +18,7 @@ from engine.render.ladder import Step, measured_ladder
 from engine.render.quality import LADDER
 from engine.render.view import Shown, View
 from engine.track.tracker import Tracked
+from engine.trust.seal import Seal
 
 FADE_S: Final = 0.4  # from one mode or puppet to the next
 
@@ -33,14 +34,15 @@ class Rendered:
 class Scene:
     """Shows one view, or fades from one to the next. Use it from one thread, but for what says otherwise."""
 
-    def __init__(self, view: View, runtime: str = "none") -> None:
-        """`runtime` says what executes the networks, for the report."""
+    def __init__(self, view: View, runtime: str = "none", seal: Seal | None = None) -> None:
+        """`runtime` says what executes the networks, for the report. Whatever leaves mimicam has a `seal`; tools and measurements
+        may do without."""
         self.runtime = runtime
         self.quality = LADDER[0]  # may be set from another thread; the next picture is drawn so
-        self._view = view
+        self._view, self._seal = view, seal
         self._motion = SafeMotion()
         self._last_index: int | None = None
-        self._next: View | None = None  # asked for, not taken yet
+        self._next: tuple[View, Seal | None] | None = None  # asked for, not taken yet
         self._asking = threading.Lock()
         self._leaving: View | None = None
         self._fade_from_s = 0.0
@@ -50,10 +52,10 @@ class Scene:
         """What is shown, or faded to."""
         return self._view
 
-    def show(self, view: View) -> None:
+    def show(self, view: View, seal: Seal | None = None) -> None:
         """Fade to another view from the next picture on. May be called from any thread; the view must be warm."""
         with self._asking:
-            self._next = view
+            self._next = view, seal
 
     def set_blend(self, blend: BlendName) -> None:
         """How faces are laid in from now on. May be called from any thread."""
@@ -79,7 +81,11 @@ class Scene:
     def _show(self, performance: Performance | None, tracked: Tracked | None, now_s: float) -> Rendered:
         motion, state = self._motion(performance, now_s)
         shown = Shown(motion, now_s, state, self._motion.strength, tracked)
-        return Rendered(Frame(self._picture(shown), self._last_index or 0, now_s), state)
+        picture = self._picture(shown)
+        if self._seal is not None:
+            picture = np.array(picture)  # a view may keep what it gave
+            self._seal.set(picture)
+        return Rendered(Frame(picture, self._last_index or 0, now_s), state)
 
     def _picture(self, shown: Shown) -> NDArray[np.uint8]:
         self._take_next(shown.now_s)
@@ -96,4 +102,5 @@ class Scene:
         with self._asking:
             wanted, self._next = self._next, None
         if wanted is not None:
-            self._leaving, self._view, self._fade_from_s = self._view, wanted, now_s
+            self._leaving, self._fade_from_s = self._view, now_s
+            self._view, self._seal = wanted
