@@ -13,7 +13,8 @@ from rich.console import Console
 from engine.errors import ConfigError
 
 app = typer.Typer(
-    no_args_is_help=True, help="Measure: latency, glass, stages, reenactment, modes, quality, generators."
+    no_args_is_help=True,
+    help="Measure: latency, glass, stages, reenactment, modes, quality, generators, mark, identity.",
 )
 console = Console()
 
@@ -171,3 +172,39 @@ def expression(
     from benchmarks.results import default_path
 
     run(data, sheets, report or default_path("expression"), console)
+
+
+@app.command()
+def mark(
+    pieces: Annotated[
+        int, typer.Option(help="Pieces of ten seconds for each scene and channel; 0 leaves them out.")
+    ] = 3,
+    unmarked: Annotated[
+        int, typer.Option(help="Stills without a mark, for which --data is needed; 0 leaves them out.")
+    ] = 0,
+    data: Annotated[Path | None, typer.Option(help="Folder with train/, eval/ and portraits_hi/.")] = None,
+    report: Annotated[Path | None, typer.Option(help="JSON file to write.")] = None,
+) -> None:
+    """Is the mark found after codecs, sizes and crops, never where there is none, and is it faint and quick."""
+    from benchmarks.mark.suite import run
+    from benchmarks.results import default_path
+
+    if unmarked and data is None:
+        raise ConfigError(wanted="pictures without a mark", found="no --data", advice="Name the data folder.")
+    name = "mark" if pieces else "mark-unmarked"
+    run(pieces, unmarked, data, report or default_path(name), console)
+
+
+@app.command()
+def identity(
+    data: Annotated[Path, typer.Option(help="Folder with train/ and eval/.")],
+    report: Annotated[Path | None, typer.Option(help="JSON file to write.")] = None,
+) -> None:
+    """How often consent self takes one person for two, or two for one. Needs the extra 'self'."""
+    from benchmarks.identity import measure
+    from benchmarks.identity import report as figures
+    from benchmarks.results import default_path, write_result
+
+    found = figures(measure(data))
+    write_result(report or default_path("identity"), found)
+    console.print_json(data=found)

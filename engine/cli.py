@@ -1,4 +1,4 @@
-"""The command line: `mimicam run | render | perform | puppet | doctor`."""
+"""The command line: `mimicam run | render | perform | puppet | verify | log | doctor`."""
 
 from __future__ import annotations
 
@@ -18,10 +18,13 @@ from engine.config import read_config
 from engine.errors import ConfigError, MimicamError, StageError
 from engine.perform.commands import app as perform_app
 from engine.puppet.commands import app as puppet_app
+from engine.trust.commands import log_app, verify
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help="Be a puppet, live.")
 app.add_typer(puppet_app, name="puppet")
 app.add_typer(perform_app, name="perform")
+app.add_typer(log_app, name="log")
+app.command()(verify)
 for command in entry_points(group="mimicam.commands"):
     app.add_typer(command.load(), name=command.name)
 console = Console()
@@ -59,6 +62,9 @@ def run(
     sliders: Annotated[bool | None, typer.Option("--sliders", help="Sliders of the attributes in the window.")] = None,
     output: Annotated[
         list[str] | None, typer.Option(help="virtual[:DEVICE], window, file:OUT.mp4, null. May be given several times.")
+    ] = None,
+    badge: Annotated[
+        bool | None, typer.Option("--badge/--no-badge", help="The words in a corner that say what it is.")
     ] = None,
     size: Annotated[str | None, typer.Option(help="Size of the outputs, e.g. 1280x720.")] = None,
     rate: Annotated[float | None, typer.Option(help="Pictures a second.")] = None,
@@ -113,7 +119,7 @@ def run(
         "remember": False if forget else None, "style": _pairs(strength, "mouth=1.2") or None,
         "blend": blend, "play": play, "occlusion": occlusion, "sliders": sliders,
         "attributes": _pairs(attribute, "smile=0.3") or None,
-        "expressions": _switched_on(keys=keys, hands=hands) or None,
+        "expressions": _switched_on(keys=keys, hands=hands) or None, "badge": _shown(badge),
     }  # fmt: skip
     run_loop(read_config(config, {k: v for k, v in options.items() if v is not None}), console)
 
@@ -125,6 +131,10 @@ def _pairs(given: list[str] | None, example: str) -> dict[str, str]:
     if wrong is not None:
         raise ConfigError(wanted="NAME=VALUE", found=f"'{wrong}'", advice=f"For instance {example}.")
     return {name: value for name, _, value in pairs.values()}
+
+
+def _shown(badge: bool | None) -> dict[str, bool] | None:
+    return None if badge is None else {"shown": badge}
 
 
 def _switched_on(**kinds: bool | None) -> dict[str, dict[str, bool]]:
@@ -140,6 +150,9 @@ def render(
     puppet: Annotated[str, typer.Option(help="Name of a shipped puppet, or a path.")],
     output: Annotated[Path, typer.Option(help="MP4 file to write.")],
     size: Annotated[str, typer.Option(help="Size of the output.")] = "1280x720",
+    badge: Annotated[
+        bool | None, typer.Option("--badge/--no-badge", help="The words in a corner that say what it is.")
+    ] = None,
     mode: Annotated[str, typer.Option(help="portrait, face2face or swap.")] = "portrait",
     blend: Annotated[str, typer.Option(help="auto, feather, multiband or poisson: how a face is laid in.")] = "auto",
     play: Annotated[str, typer.Option(help="loop, pingpong or hold, in mode face2face.")] = "loop",
@@ -154,7 +167,7 @@ def render(
 
     settings = read_config(None, {
         "size": size, "neutral": neutral, "runtime": runtime, "puppet": puppet, "mode": mode, "blend": blend, "play": play,
-        "occlusion": occlusion,
+        "occlusion": occlusion, "badge": _shown(badge) or {},
     })  # fmt: skip
     columns = (TextColumn("rendering"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with Progress(*columns, console=console, transient=True) as progress:

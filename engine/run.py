@@ -73,7 +73,11 @@ def run(config: RunConfig, console: Console, replay: Replay | None = None) -> No
         scene = switchboard.scene
         ladder = scene.ladder() if config.target_age_ms else [Step(LADDER[0], 0.0)]
         sinks = open_sinks(
-            config.output, config.size, config.rate, keys, attributes.sliders() if config.sliders else (),
+            config.output,
+            config.size,
+            config.rate,
+            keys,
+            attributes.sliders() if config.sliders else (),
             switchboard.credentials,
         )
         drive = _open_or_close(config, triggers, attributes, replay, sinks, console)

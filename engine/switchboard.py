@@ -33,9 +33,7 @@ Tell = Callable[[str], object]
 class Switchboard:
     """Opens views and hands them to the scene. `ask_...` may be called from any thread; the rest belongs to the main one."""
 
-    def __init__(
-        self, config: RunConfig, tell: Tell = lambda text: None, journal: Journal | None = None
-    ) -> None:
+    def __init__(self, config: RunConfig, tell: Tell = lambda text: None, journal: Journal | None = None) -> None:
         """Load networks and the first puppet. MimicamError for what can't be had. Whatever leaves mimicam has a `journal`."""
         self._config, self._tell, self._journal = config, tell, journal
         self._key = mark_key()

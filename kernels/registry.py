@@ -12,6 +12,7 @@ from typing import Final
 
 KERNELS: Final = (
     "warp_mesh", "sample", "soften_edges", "composite", "feather", "blend_multiband", "blend_poisson", "match_colour",
+    "embed_mark", "fold_tiles",
 )  # fmt: skip
 IMPLEMENTATIONS: Final = ("cpu",)  # "cuda" takes its place in front of it
 

@@ -35,6 +35,15 @@ def performance(
     )
 
 
+@pytest.fixture(scope="session", autouse=True)
+def own_home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """Keys, log, puppets and calibrations of the tests alone."""
+    folder = tmp_path_factory.mktemp("home")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("MIMICAM_HOME", str(folder))
+        yield folder
+
+
 @pytest.fixture(scope="session")
 def bruno() -> Puppet:
     return load_puppet(shipped_folder() / "bruno.puppet")

@@ -281,3 +281,53 @@ def test_match_colour_by_the_plain_table_changes_nothing(implementation: str) ->
     out = np.empty_like(picture)
     load("match_colour", implementation)(picture, table, out)
     assert np.array_equal(out, picture)
+
+
+@implementations
+@given(SEEDS)
+@settings(max_examples=30, deadline=None)
+def test_embed_mark_equals_reference(implementation: str, seed: int) -> None:
+    random = np.random.default_rng(seed)
+    height, width = random.integers(1, 60, 2)
+    expected = _smooth(random, height, width) if random.random() < 0.5 else random.integers(0, 256, (height, width, 3))
+    expected = np.ascontiguousarray(expected, np.uint8)
+    pattern = random.integers(-127, 128, (height, width)).astype(np.int8)
+    found = expected.copy()
+    load("embed_mark", "reference")(expected, pattern)
+    load("embed_mark", implementation)(found, pattern)
+    assert np.array_equal(expected, found)  # whole numbers throughout
+
+
+@implementations
+def test_embed_mark_is_faint_on_plain_parts_and_stays_in_range(implementation: str) -> None:
+    pattern = np.full((32, 32), 64, np.int8)
+    for grey, more in ((100, 1), (255, 0)):
+        picture = np.full((32, 32, 3), grey, np.uint8)
+        load("embed_mark", implementation)(picture, pattern)
+        assert np.array_equal(picture, np.full_like(picture, grey + more))
+    busy = np.random.default_rng(0).integers(60, 200, (32, 32, 3)).astype(np.uint8)
+    marked = busy.copy()
+    load("embed_mark", implementation)(marked, pattern)
+    assert (marked - busy).max() == 3
+
+
+@implementations
+@given(SEEDS, st.floats(0.3, 7), st.floats(0.3, 7))
+@settings(max_examples=30, deadline=None)
+def test_fold_tiles_equals_reference(implementation: str, seed: int, step_x: float, step_y: float) -> None:
+    random = np.random.default_rng(seed)
+    picture = random.normal(0, 1, tuple(random.integers(1, 50, 2))).astype(np.float32)
+    left, top = random.uniform(-60, 60, 2)
+    expected, found = np.full((9, 12), 7, np.float32), np.full((9, 12), -7, np.float32)
+    load("fold_tiles", "reference")(picture, left, top, step_x, step_y, expected)
+    load("fold_tiles", implementation)(picture, left, top, step_x, step_y, found)
+    assert np.allclose(expected, found, atol=1e-3)  # float32 sums in another order
+
+
+@implementations
+def test_fold_tiles_adds_what_repeats(implementation: str) -> None:
+    tile = np.arange(12, dtype=np.float32).reshape(3, 4)
+    picture = np.ascontiguousarray(np.roll(np.tile(tile, (2, 3)), (1, 2), (0, 1)))
+    fold = np.empty((3, 4), np.float32)
+    load("fold_tiles", implementation)(picture, 2.0, 1.0, 1.0, 1.0, fold)
+    assert np.array_equal(fold, 6 * tile)

@@ -4,26 +4,32 @@ from __future__ import annotations
 
 import datetime as dt
 import pickle
+import tomllib
 import zipfile
 from collections.abc import Callable
+from hashlib import sha256
 from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
+import tomli_w
 from conftest import performance
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 from pydantic import ValidationError
 
-from engine.errors import PuppetError
+from engine.errors import ConsentError, PuppetError
 from engine.puppet.consent import Consent
 from engine.puppet.format import Puppet, load_puppet, save_puppet
 from engine.puppet.make import make_puppet, reference_from_photo
 from engine.puppet.shipped import find_puppet, known_puppets, shipped_folder
 from engine.render.portrait_view import PortraitView
 from engine.render.scene import Scene
+from engine.trust.keys import maker_key
+from engine.trust.signature import hash_of_members, sign
 
 CONSENT = Consent(kind="synthetic", who="nobody", date=dt.date(2026, 1, 2), scope="tests")
 
@@ -36,6 +42,19 @@ def rewritten(source: Path, target: Path, change: Callable[[str, bytes], bytes |
             if content is not None:
                 new.writestr(name, content)
     return target
+
+
+def signed_again(path: Path, key: Ed25519PrivateKey | None = None) -> Path:
+    """The puppet with its content hashed and signed anew, as who makes a hostile one can."""
+    with zipfile.ZipFile(path) as old:
+        members = {name: old.read(name) for name in old.namelist()}
+    table = tomllib.loads(members.pop("puppet.toml").decode())
+    table["content"] = hash_of_members({name: sha256(content).hexdigest() for name, content in members.items()})
+    table["signature"] = sign(table, key or maker_key())
+    with zipfile.ZipFile(path, "w") as new:
+        for name, content in ({"puppet.toml": tomli_w.dumps(table).encode()} | members).items():
+            new.writestr(name, content)
+    return path
 
 
 def test_round_trip(bruno: Puppet, tmp_path: Path) -> None:
@@ -70,7 +89,7 @@ def without_consent(name: str, content: bytes) -> bytes:
 
 
 def from_the_future(name: str, content: bytes) -> bytes:
-    return content.replace(b"format = 1", b"format = 99") if name == "puppet.toml" else content
+    return content.replace(b"format = 3", b"format = 99") if name == "puppet.toml" else content
 
 
 def no_toml(name: str, content: bytes) -> bytes:
@@ -104,8 +123,8 @@ def unknown_kind(name: str, content: bytes) -> bytes:
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (without_consent, r"a consent record in .*: none\. .*--consent"),
-        (from_the_future, r"format 2 or older.*format 99, made by a newer mimicam\. Update"),
+        (without_consent, r"a signed consent record in .*: none\. .*--consent"),
+        (from_the_future, r"format 3 in .*format 99, made by a newer mimicam\. Update"),
         (no_toml, "is not TOML"),
         (no_picture, r"reference_0\.jpg is missing"),
         (empty_picture, r"reference_0\.jpg is not a picture"),
@@ -119,7 +138,9 @@ def test_damaged_puppets_are_refused(
     tmp_path: Path, change: Callable[[str, bytes], bytes | None], message: str
 ) -> None:
     path = rewritten(shipped_folder() / "bruno.puppet", tmp_path / "bad.puppet", change)
-    with pytest.raises(PuppetError, match=message):
+    if change not in (no_toml, without_consent):
+        signed_again(path)
+    with pytest.raises((PuppetError, ConsentError), match=message):
         load_puppet(path)
 
 
@@ -150,7 +171,7 @@ def test_any_damage_is_refused_or_harmless(tmp_path: Path, position: float, valu
     path.write_bytes(content[:at] if cut else content)
     try:
         puppet = load_puppet(path)
-    except PuppetError:
+    except (PuppetError, ConsentError):
         return
     assert puppet.references[0].landmarks_px.shape == (478, 3)
 

@@ -35,7 +35,9 @@ def open_sinks(
     sinks: list[Sink] = []
     try:
         for spec in specs:
-            sinks += [WindowSink(keys, sliders) if spec == "window" else _open_sink(spec, size_px, rate_hz, credentials)]
+            sinks += [
+                WindowSink(keys, sliders) if spec == "window" else _open_sink(spec, size_px, rate_hz, credentials)
+            ]
     except BaseException:
         for sink in sinks:
             sink.close()

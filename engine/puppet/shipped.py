@@ -9,6 +9,7 @@ from pathlib import Path
 from engine.errors import PuppetError
 from engine.home import home
 
+SHIPPED_MAKER = "4c3783c75c5610ce"  # fingerprint of the key that signed the shipped ones; it was not kept
 PERFORMER = "dora"  # the face of the demo clip, not offered as a puppet
 
 

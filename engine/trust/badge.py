@@ -37,7 +37,9 @@ class Badge:
         drawn = _drawn(text, rows * OVERSAMPLING)
         most = width_px - 2 * round(MARGIN * rows)
         scale = min(1 / OVERSAMPLING, most / drawn[0].shape[1])
-        layer, matte = (np.asarray(cv2.resize(x, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA), np.uint8) for x in drawn)
+        layer, matte = (
+            np.asarray(cv2.resize(x, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA), np.uint8) for x in drawn
+        )
         margin = round(MARGIN * rows)
         left = margin if corner.endswith("left") else width_px - margin - layer.shape[1]
         top = margin if corner.startswith("top") else height_px - margin - layer.shape[0]
@@ -56,7 +58,9 @@ def _drawn(text: str, rows: int) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
     layer = np.full((rows, width + rows), DARK, np.uint8)
     matte = np.zeros(layer.shape, np.uint8)
     radius = rows // 2
-    cv2.line(matte, (radius, radius), (layer.shape[1] - radius - 1, radius), round(255 * OPACITY), rows - 2, cv2.LINE_AA)
+    cv2.line(
+        matte, (radius, radius), (layer.shape[1] - radius - 1, radius), round(255 * OPACITY), rows - 2, cv2.LINE_AA
+    )
     at = (radius, (rows + height) // 2)
     cv2.putText(layer, text, at, FONT, scale, LIGHT, stroke, cv2.LINE_AA)
     cv2.putText(matte, text, at, FONT, scale, 255, stroke, cv2.LINE_AA)

@@ -1,7 +1,8 @@
 """Where a mark's chips lie: a tile of cells that is repeated over the picture.
 
-A third of the cells is the same for everybody (`sync`): it is found without any key and says that mimicam made the picture, at which size
-and where the tile begins. The others carry the payload, in an order and with signs that only the installation's key tells.
+A third of the cells is the same for everybody (`sync`): it is found without any key and says that mimicam made the
+picture, at which size and where the tile begins. The others carry the payload, in an order and with signs that only the
+installation's key tells.
 """
 
 from __future__ import annotations
@@ -66,7 +67,7 @@ class Key:
         tile[cells] = chips_of(payload).reshape(-1) * signs
         return tile.reshape(ROWS, COLUMNS)
 
-    def soft_chips(self, tile: NDArray[np.floating]) -> NDArray[np.floating]:
+    def soft_chips(self, tile: NDArray[np.float32]) -> NDArray[np.float32]:
         """(15, 128) chips with noise, from what was found in a tile (ROWS, COLUMNS)."""
         cells, signs = self._places()
         return (tile.reshape(-1)[cells] * signs).reshape(SYMBOLS, CHIPS)

@@ -1,7 +1,8 @@
 """Content credentials of recordings: a C2PA manifest in the file that says it was made by an AI, of what, and who signed.
 
-Specification: C2PA 2.2, sections 9.2.1 (digital source type), 14.5 (certificates). Without a certificate of the user's own the
-manifest is signed with one that this installation issued to itself: it proves that nothing was changed since, and not who made it.
+Specification: C2PA 2.2, sections 9.2.1 (digital source type), 14.5 (certificates). Without a certificate of the user's
+own the manifest is signed with one that this installation issued to itself: it proves that nothing was changed since,
+and not who made it.
 """
 
 from __future__ import annotations
@@ -106,7 +107,9 @@ class Credentials:
                 {"label": "c2pa.actions.v2", "data": {"actions": [made]}},
                 {
                     "label": INGREDIENTS,
-                    "data": {"ingredients": [{"role": i.role, "name": i.name, "sha256": i.sha256} for i in self.ingredients]},
+                    "data": {
+                        "ingredients": [{"role": i.role, "name": i.name, "sha256": i.sha256} for i in self.ingredients]
+                    },
                 },
             ],
         }

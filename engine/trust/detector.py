@@ -1,10 +1,10 @@
 """Find a mark in pictures of which nothing is known: not how large they once were, not what was cut off, not where they lie.
 
-Spread-spectrum detection (Cox et al., IEEE Trans. Image Processing 6(12), 1997) of a pattern that repeats (Kalker et al., SPIE 3657,
-1999). The pattern stands still, so what is left of it after compression adds up over time, while what moves does not. Pictures
-are whitened first: the local mean is taken away and the rest divided by how busy it is there. Then each size that the marked picture
-may have is tried: the mean is cut into tiles, the tiles are added, and a Fourier transform compares their sum with the public chips at
-every offset at once.
+Spread-spectrum detection (Cox et al., IEEE Trans. Image Processing 6(12), 1997) of a pattern that repeats (Kalker et
+al., SPIE 3657, 1999). The pattern stands still, so what is left of it after compression adds up over time, while what
+moves does not. Pictures are whitened first: the local mean is taken away and the rest divided by how busy it is there.
+Then each size that the marked picture may have is tried: the mean is cut into tiles, the tiles are added, and a Fourier
+transform compares their sum with the public chips at every offset at once.
 """
 
 from __future__ import annotations
@@ -26,9 +26,10 @@ LEAST_CELL_PX: Final = 2.0  # of a level of the pyramid; the most is twice that
 SMALLEST, LARGEST = 0.45, 1.45  # lines of the marked picture, of those of the picture looked at
 FINER: Final = 0.007  # from one size to the next, of it: a third of a cell at the picture's edge
 SAMPLES: Final = 2  # of a cell's side
-LOCAL_PX: Final = 4.0  # sigma of the local mean, of a level
-ROOM_PX: Final = 8.0  # and of how busy it is
+LOCAL_PX: Final = 9  # side of the local mean, of a level
+ROOM_PX: Final = 19  # and of how busy it is
 QUIET: Final = 0.35  # grey levels: less than this is not made louder
+QUIET_MEAN: Final = 0.15  # the same of the mean of whitened pictures
 LOUDEST: Final = 3.0  # of what is whitened
 FOUND: Final = 8.5  # standard deviations above chance; see benchmarks/mark.py for what chance reaches
 
@@ -61,30 +62,34 @@ class Listener:
     """Adds pictures of one size up."""
 
     def __init__(self, width_px: int, height_px: int) -> None:
-        self._size = width_px, height_px
+        self.size = width_px, height_px
         smallest = SMALLEST * height_px / CELLS_HIGH
         largest = LARGEST * height_px / CELLS_HIGH
-        first = int(np.floor(np.log2(smallest / LEAST_CELL_PX)))
-        last = int(np.floor(np.log2(largest / LEAST_CELL_PX)))
-        self._levels = {level: None for level in range(first, last + 1)}
+        first = max(0, int(np.floor(np.log2(smallest / LEAST_CELL_PX))))
+        last = max(0, int(np.floor(np.log2(largest / LEAST_CELL_PX))))
+        self._levels = range(first, last + 1)
         self._sums: dict[int, Floats] = {}
         self.pictures = 0
 
     def add(self, luma: NDArray[np.uint8]) -> None:
         """One picture (height, width) uint8."""
         for level in self._levels:
-            small = _at_level(luma, level)
-            white = whitened(small)
-            if level in self._sums:
-                self._sums[level] += white
-            else:
-                self._sums[level] = white
+            self._add(level, whitened(_at_level(luma, level)))
         self.pictures += 1
+
+    def merge(self, other: Listener) -> None:
+        """Add what another one heard, of pictures of the same size."""
+        for level, total in other._sums.items():
+            self._add(level, total)
+        self.pictures += other.pictures
+
+    def _add(self, level: int, white: Floats) -> None:
+        self._sums[level] = white if level not in self._sums else self._sums[level] + white
 
     def finding(self) -> Finding:
         """The best of all places, after at least one picture."""
-        maps = {level: whitened(total / self.pictures, 0.15) for level, total in self._sums.items()}
-        height = self._size[1]
+        maps = {level: whitened(total / np.float32(self.pictures), QUIET_MEAN) for level, total in self._sums.items()}
+        height = self.size[1]
         sizes = height / CELLS_HIGH * np.exp(np.arange(np.log(SMALLEST), np.log(LARGEST), FINER))
         best = max((_try(maps, Placement(cell, cell, 0.0, 0.0)) for cell in sizes), key=_score)
         return _refined(maps, best)
@@ -95,22 +100,30 @@ def _at_level(luma: NDArray[np.uint8], level: int) -> Floats:
     if level == 0:
         return picture
     scale = 2.0**-level
-    how = cv2.INTER_AREA if level > 0 else cv2.INTER_LINEAR
-    return np.asarray(cv2.resize(picture, None, fx=scale, fy=scale, interpolation=how), np.float32)
+    return np.asarray(cv2.resize(picture, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA), np.float32)
 
 
 def whitened(picture: Floats, quiet: float = QUIET) -> Floats:
     """Less its local mean, and as loud everywhere."""
-    detail = picture - cv2.GaussianBlur(picture, (0, 0), LOCAL_PX)
-    loud = np.sqrt(cv2.GaussianBlur(detail * detail, (0, 0), ROOM_PX)) + quiet
-    return np.clip(detail / loud, -LOUDEST, LOUDEST).astype(np.float32)
+    detail = picture - _mean(picture, LOCAL_PX)
+    loud = np.sqrt(np.maximum(_mean(detail * detail, ROOM_PX), 0)) + np.float32(quiet)
+    return np.clip(detail / loud, -LOUDEST, LOUDEST, dtype=np.float32)
+
+
+def _mean(picture: Floats, side_px: int) -> Floats:
+    """Of squares of means of squares: nearly a Gaussian's, and as quick for any side."""
+    once = cv2.blur(picture, (side_px, side_px))
+    return np.asarray(cv2.blur(once, (side_px, side_px)), np.float32)
 
 
 @cache
 def _template() -> Floats:
     """Spectrum of the public chips, whitened as pictures are."""
-    wide = cv2.resize(np.tile(sync_tile().astype(np.float32), (3, 3)), None, fx=SAMPLES, fy=SAMPLES, interpolation=cv2.INTER_CUBIC)
-    wide -= cv2.GaussianBlur(wide, (0, 0), LOCAL_PX * SAMPLES / (1.4 * LEAST_CELL_PX))
+    wide = cv2.resize(
+        np.tile(sync_tile().astype(np.float32), (3, 3)), None, fx=SAMPLES, fy=SAMPLES, interpolation=cv2.INTER_CUBIC
+    )
+    side = 2 * round(LOCAL_PX * SAMPLES / (1.4 * LEAST_CELL_PX) / 2) - 1  # at the middle of the cells of a level
+    wide -= _mean(wide, side)
     rows, columns = ROWS * SAMPLES, COLUMNS * SAMPLES
     tile = wide[rows : 2 * rows, columns : 2 * columns]
     return np.asarray(cv2.dft(np.ascontiguousarray(tile)), np.float32)
@@ -150,9 +163,9 @@ def _refined(maps: dict[int, Floats], best: tuple[float, Placement]) -> Finding:
             p = best[1]
             near = Placement(p.cell_x_px * (1 + x * step), p.cell_y_px * (1 + y * step), 0.0, 0.0)
             best = max(best, _try(maps, near), key=_score)
-    for x, y in ((0.25, 0.0), (0.0, 0.25), (0.25, 0.25)):
+    for right, down in ((0.25, 0.0), (0.0, 0.25), (0.25, 0.25)):
         p = best[1]
-        near = replace(p, left_px=p.left_px + x * p.cell_x_px, top_px=p.top_px + y * p.cell_y_px)
+        near = replace(p, left_px=p.left_px + right * p.cell_x_px, top_px=p.top_px + down * p.cell_y_px)
         best = max(best, _try(maps, near), key=_score)
     score, place = best
     level = _level_of(maps, min(place.cell_x_px, place.cell_y_px))

@@ -1,7 +1,7 @@
 """The log: when which puppet was live, and where it went. On the user's own disk, without a picture, only ever added to.
 
-One JSON object a line. Each carries the hash of the line before it, so that a line can't be changed or taken out unseen; lines taken off the
-end can.
+One JSON object a line. Each carries the hash of the line before it, so that a line can't be changed or taken out
+unseen; lines taken off the end can.
 """
 
 from __future__ import annotations

@@ -27,6 +27,7 @@ def pattern_of(tile: NDArray[np.int8], width_px: int, height_px: int) -> NDArray
     down = -(-height_px // max(1, int(ROWS * cell))) + 1
     wide = np.tile(tile.astype(np.float32), (down, across))
     x, y = ((np.arange(n, dtype=np.float32) + 0.5) / cell - 0.5 for n in (width_px, height_px))
-    smooth = cv2.remap(wide, *np.meshgrid(x, y), cv2.INTER_CUBIC, borderMode=cv2.BORDER_WRAP)
+    map_x, map_y = np.meshgrid(x, y)
+    smooth = cv2.remap(wide, map_x, map_y, cv2.INTER_CUBIC, borderMode=cv2.BORDER_WRAP)
     smooth *= STRENGTH * UNIT / float(np.sqrt(np.mean(smooth**2)))
     return np.clip(np.rint(smooth), -PEAK, PEAK).astype(np.int8)

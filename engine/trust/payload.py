@@ -1,8 +1,8 @@
 """The 48 bits that a mark carries, and the code that brings them through.
 
-Six bytes: 4 bits version, 28 bits of the puppet's hash, 16 bits day. Nine bytes of Reed and Solomon's code follow. Each of the 15
-bytes is sent as one of 256 sequences of 128 chips, any two of which are orthogonal or opposite (the Reed-Muller code RM(1, 7), as on
-Mariner 9), so that a byte is heard as a whole.
+Six bytes: 4 bits version, 28 bits of the puppet's hash, 16 bits day. Nine bytes of Reed and Solomon's code
+follow. Each of the 15 bytes is sent as one of 256 sequences of 128 chips, any two of which are orthogonal or opposite (the
+Reed-Muller code RM(1, 7); Mariner 9 sent pictures with its smaller sister), so that a byte is heard as a whole.
 """
 
 from __future__ import annotations
@@ -66,7 +66,7 @@ class Heard:
     corrected: int  # symbols of the 15 that were wrong
 
 
-def payload_in(soft: NDArray[np.floating]) -> Heard | None:
+def payload_in(soft: NDArray[np.float32]) -> Heard | None:
     """The payload of (15, 128) chips with noise, whatever their scale; None where the code says that they carry none.
 
     Chips of another key give a payload in fewer than one of 10 000 cases: few words of the code lie near a random one, and the

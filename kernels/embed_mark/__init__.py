@@ -5,10 +5,11 @@
 - `picture` (height, width, 3) uint8, changed in place.
 - `pattern` (height, width) int8: UNIT is one grey level where the picture is plain.
 
-The picture is cut into blocks of BLOCK px from its top left. A block's `busy` is the least of what its four quarters show:
-`|a - b| + |c - d| + |a - c| + |b - d|` of the green at the quarter's corners (STEP px apart, the picture's last row and column
-standing in for what lies beyond). The least, so that a block with an edge in it counts as plain. Its gain is
-`min(PLAIN + busy * SLOPE // 8, MOST)`; every channel of a pixel gets `(pattern * gain + 512) >> 10` more, and stays within 0 and 255.
+The picture is cut into blocks of BLOCK px from its top left. A block's `busy` is the least of what its four quarters
+show: `|a - b| + |c - d| + |a - c| + |b - d|` of the green at the quarter's corners (STEP px apart, the picture's last
+row and column standing in for what lies beyond). The least, so that a block with an edge in it counts as plain. Its
+gain is `min(PLAIN + busy * SLOPE // 8, MOST)`; every channel of a pixel gets `(pattern * gain + 512) >> 10` more, and
+stays within 0 and 255.
 """
 
 from typing import Final

@@ -1,0 +1,155 @@
+"""Does the mark reach what is promised of it: seen by nobody, found by everybody, taken for nothing else, and quick."""
+
+from __future__ import annotations
+
+import datetime as dt
+import time
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from rich.console import Console
+
+from benchmarks.mark.channels import BEYOND, PROMISED, Channel
+from benchmarks.mark.scenes import HEIGHT, RATE_HZ, SCENES, WIDTH, ten_seconds
+from benchmarks.mark.unmarked import clip_scores, still_scores
+from benchmarks.results import write_result
+from engine.machine import cores, describe
+from engine.trust.chips import Key
+from engine.trust.detector import FOUND, Listener
+from engine.trust.pattern import pattern_of
+from engine.trust.payload import Payload, payload_in
+from engine.trust.reader import PERIOD_S
+from kernels.embed_mark.cpu import embed_mark
+
+Picture = NDArray[np.uint8]
+ROUNDS = 200  # of the kernel
+BEYOND_SHARE = 3  # one piece beyond what is promised for so many within
+
+
+def run(pieces: int, unmarked: int, data: Path | None, report: Path, console: Console) -> None:
+    """`pieces` of ten seconds for each scene and channel, `unmarked` stills. Each part is written when it is done."""
+    result: dict[str, Any] = {"machine": describe(), "limit": FOUND}
+    if pieces:
+        result |= survival(pieces, console)
+        write_result(report, result)
+    if unmarked and data is not None:
+        result["unmarked"] = false_alarms(data, unmarked, console)
+    write_result(report, result)
+
+
+def survival(pieces: int, console: Console) -> dict[str, Any]:
+    """What is left after each channel, of how many; and what the mark costs."""
+    channels = {**PROMISED, **BEYOND}
+    found: dict[str, list[tuple[float, bool]]] = {name: [] for name in channels}
+    psnr, ms = {}, {}
+    for scene in SCENES:
+        pictures = ten_seconds(scene)
+        psnr[scene], ms[scene] = _cost(pictures)
+        for name, channel in channels.items():
+            rounds = pieces if name in PROMISED else -(-pieces // BEYOND_SHARE)
+            results = [_piece(pictures, channel, _seed(scene, name, i)) for i in range(rounds)]
+            found[name] += results
+            console.print(f"{scene}, {name}: {', '.join(f'{score:.1f}{_sign(right)}' for score, right in results)}")
+        console.print(f"{scene}: {psnr[scene]:.1f} dB (42), {ms[scene]:.2f} ms a picture (1)")
+    told = {name: _told(results) for name, results in found.items()}
+    for name, line in told.items():
+        console.print(
+            f"{name}: found {line['found']} of {line['pieces']}, payload right in {line['payload_right']}, "
+            f"scores from {line['least']:.1f}, mean {line['mean']:.1f}"
+        )
+    return {
+        "promised": {name: told[name] for name in PROMISED},
+        "beyond": {name: told[name] for name in BEYOND},
+        "psnr_db": psnr,
+        "embed_720p_ms": ms,
+    }
+
+
+def _seed(scene: str, channel: str, index: int) -> int:
+    return [*SCENES].index(scene) * 10_000 + [*PROMISED, *BEYOND].index(channel) * 100 + index
+
+
+def _sign(right: bool) -> str:
+    return "" if right else " (payload lost)"
+
+
+def _told(results: list[tuple[float, bool]]) -> dict[str, float]:
+    scores = np.array([score for score, _ in results])
+    return {
+        "pieces": len(scores),
+        "found": int((scores >= FOUND).sum()),
+        "payload_right": sum(right for _, right in results),
+        "least": float(scores.min()),
+        "mean": float(scores.mean()),
+    }
+
+
+def _piece(pictures: list[Picture], channel: Channel, seed: int) -> tuple[float, bool]:
+    """The score of one piece, with a key and a payload of its own, and whether the payload was right."""
+    random = np.random.default_rng(seed)
+    key = Key(random.bytes(32))
+    payload = Payload(int(random.integers(2**28)), dt.date(2026, 1, 1) + dt.timedelta(int(random.integers(9000))))
+    pattern = pattern_of(key.tile(payload), WIDTH, HEIGHT)
+    listener: Listener | None = None
+    for index, picture in enumerate(channel(_marked(pictures, pattern))):
+        listener = listener or Listener(picture.shape[1], picture.shape[0])
+        if index % round(RATE_HZ * PERIOD_S) == 0:
+            listener.add(_luma(picture))
+    assert listener is not None
+    finding = listener.finding()
+    heard = payload_in(key.soft_chips(finding.tile))
+    return finding.score, heard is not None and heard.payload == payload
+
+
+def _luma(picture: Picture) -> Picture:
+    import cv2
+
+    return np.asarray(cv2.cvtColor(picture, cv2.COLOR_BGR2GRAY), np.uint8)
+
+
+def _marked(pictures: Iterable[Picture], pattern: NDArray[np.int8]) -> Iterator[Picture]:
+    for picture in pictures:
+        result = picture.copy()
+        embed_mark(result, pattern)
+        yield result
+
+
+def _cost(pictures: list[Picture]) -> tuple[float, float]:
+    """Likeness of marked pictures to plain ones, dB, and the time of marking one, ms (median)."""
+    pattern = pattern_of(Key(bytes(32)).tile(Payload(1, dt.date(2026, 1, 1))), WIDTH, HEIGHT)
+    some = pictures[:: len(pictures) // 10]
+    errors = [np.mean((m.astype(np.float32) - p) ** 2) for m, p in zip(_marked(some, pattern), some, strict=True)]
+    spent = []
+    for _ in range(ROUNDS):
+        picture = pictures[0].copy()
+        begin_s = time.perf_counter()
+        embed_mark(picture, pattern)
+        spent.append(time.perf_counter() - begin_s)
+    return float(10 * np.log10(255**2 / np.mean(errors))), 1000 * float(np.median(spent))
+
+
+def false_alarms(data: Path, count: int, console: Console) -> dict[str, Any]:
+    """How clear the clearest mark is that is found where there is none."""
+    clips = clip_scores(data)
+    console.print(f"{len(clips)} pieces of clips: up to {max(clips):.2f}")
+
+    def told(done: int, highest: float) -> None:
+        if done % 5000 < 250:
+            console.print(f"{done} stills: up to {highest:.2f}")
+
+    stills = still_scores(data, count, cores(), told)
+    scores = np.array([*clips, *stills])
+    console.print(
+        f"{len(scores)} pieces without a mark: {int((scores >= FOUND).sum())} false alarms, up to {scores.max():.2f}"
+    )
+    return {
+        "pieces": len(scores),
+        "of_clips": len(clips),
+        "false_alarms": int((scores >= FOUND).sum()),
+        "highest": float(scores.max()),
+        "p50": float(np.median(scores)),
+        "p99.9": float(np.percentile(scores, 99.9)),
+    }
