@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import io
 from collections.abc import Callable, Iterable, Iterator
-from typing import Final
+from typing import Final, cast
 
 import av
 import cv2
 import numpy as np
+from av.video.stream import VideoStream
 from numpy.typing import NDArray
 
 Picture = NDArray[np.uint8]
@@ -29,21 +30,21 @@ def coded(codec: str, kbit_s: int) -> Channel:
     def pass_through(pictures: Iterable[Picture]) -> Iterator[Picture]:
         content = io.BytesIO()
         with av.open(content, "w", format="matroska") as container:
-            stream = None
+            stream: VideoStream | None = None
             for picture in pictures:
                 if stream is None:
-                    stream = container.add_stream(codec, rate=RATE_HZ)
+                    stream = cast(VideoStream, container.add_stream(codec, rate=RATE_HZ))
                     stream.height, stream.width = picture.shape[:2]
                     stream.pix_fmt, stream.bit_rate = "yuv420p", 1000 * kbit_s
                     stream.codec_context.gop_size = KEYFRAMES
-                    stream.options = OPTIONS[codec]
+                    stream.options = dict(OPTIONS[codec])
                 container.mux(stream.encode(av.VideoFrame.from_ndarray(np.ascontiguousarray(picture), format="bgr24")))
             assert stream is not None
             container.mux(stream.encode(None))
         content.seek(0)
-        with av.open(content) as container:
-            for decoded in container.decode(video=0):
-                yield decoded.to_ndarray(format="bgr24")
+        with av.open(content, "r") as coded_again:
+            for decoded in coded_again.decode(video=0):
+                yield np.asarray(decoded.to_ndarray(format="bgr24"), np.uint8)
 
     return pass_through
 
@@ -55,11 +56,12 @@ def each(change: Callable[[Picture], Picture]) -> Channel:
 
 def sized(width: int, height: int) -> Channel:
     """Scaled."""
-    return each(
-        lambda p: cv2.resize(
-            p, (width, height), interpolation=cv2.INTER_AREA if width < p.shape[1] else cv2.INTER_LINEAR
-        )
-    )
+
+    def scale(p: Picture) -> Picture:
+        how = cv2.INTER_AREA if width < p.shape[1] else cv2.INTER_LINEAR
+        return np.asarray(cv2.resize(p, (width, height), interpolation=how), np.uint8)
+
+    return each(scale)
 
 
 def chain(*channels: Channel) -> Channel:
@@ -84,9 +86,8 @@ def turned(degrees: float) -> Channel:
 
     def turn(p: Picture) -> Picture:
         height, width = p.shape[:2]
-        return np.asarray(
-            cv2.warpAffine(p, cv2.getRotationMatrix2D((width / 2, height / 2), degrees, 1), (width, height)), np.uint8
-        )
+        matrix = cv2.getRotationMatrix2D((width / 2, height / 2), degrees, 1)
+        return np.asarray(cv2.warpAffine(p, matrix, (width, height)), np.uint8)
 
     return each(turn)
 

@@ -1,4 +1,4 @@
-"""What is marked: ten seconds each of the shipped puppets as they are used, and of synthetic scenes that are harder than those."""
+"""What is marked: ten seconds each of the shipped puppets as they are used, and of harder scenes."""
 
 from __future__ import annotations
 

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 from rich.console import Console
@@ -105,8 +106,6 @@ def _piece(pictures: list[Picture], channel: Channel, seed: int) -> tuple[float,
 
 
 def _luma(picture: Picture) -> Picture:
-    import cv2
-
     return np.asarray(cv2.cvtColor(picture, cv2.COLOR_BGR2GRAY), np.uint8)
 
 

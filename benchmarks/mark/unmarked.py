@@ -1,8 +1,8 @@
 """What bears no mark: stills, which average nothing out, and the clips of the data folder, whole.
 
-A still is a photograph, a frame of a clip or a synthetic picture (clouds, gratings, checkers, letters), cropped, scaled, turned, relit, put
-beside others and coded at random, and stands for ten seconds that do not move: the hardest case, since whatever moves only becomes
-greyer.
+A still is a photograph, a frame of a clip or a synthetic picture (clouds, gratings, checkers, letters), cropped,
+scaled, turned, relit, put beside others and coded at random, and stands for ten seconds that do not move: the hardest
+case, since whatever moves only becomes greyer.
 """
 
 from __future__ import annotations
@@ -106,11 +106,10 @@ def _side_by_side(paths: list[Path], random: np.random.Generator, width: int, he
 
 def _grating(random: np.random.Generator, width: int, height: int) -> Picture:
     y, x = np.mgrid[0:height, 0:width].astype(np.float32)
-    waves = sum(
-        random.uniform(5, 60) * np.sin(x * random.uniform(-2, 2) + y * random.uniform(-2, 2))
-        for _ in range(random.integers(1, 6))
-    )
-    return _grey(128 + waves)
+    waves = np.full(x.shape, 128.0)
+    for _ in range(random.integers(1, 6)):
+        waves += random.uniform(5, 60) * np.sin(x * random.uniform(-2, 2) + y * random.uniform(-2, 2))
+    return _grey(waves)
 
 
 def _checkers(random: np.random.Generator, width: int, height: int) -> Picture:
@@ -144,7 +143,7 @@ def _clouds(random: np.random.Generator, width: int, height: int) -> Picture:
     return clouds(random, height, width)
 
 
-def _grey(values: NDArray[np.floating]) -> Picture:
+def _grey(values: NDArray[np.float64]) -> Picture:
     return np.repeat(np.clip(values, 0, 255).astype(np.uint8)[..., None], 3, -1)
 
 

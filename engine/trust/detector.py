@@ -150,8 +150,8 @@ def _try(maps: dict[int, Floats], place: Placement) -> tuple[float, Placement]:
     level = _level_of(maps, min(place.cell_x_px, place.cell_y_px))
     spectrum = cv2.dft(_folded(maps[level], level, place))
     answer = cv2.idft(cv2.mulSpectrums(spectrum, _template(), 0, conjB=True))
-    row, column = divmod(int(answer.argmax()), answer.shape[1])
-    score = float(answer[row, column] / (answer.std() + 1e-9))
+    _, highest, _, (column, row) = cv2.minMaxLoc(answer)
+    score = highest / (float(cv2.meanStdDev(answer)[1][0, 0]) + 1e-9)
     left, top = place.left_px + column * place.cell_x_px / SAMPLES, place.top_px + row * place.cell_y_px / SAMPLES
     return score, replace(place, left_px=left, top_px=top)
 

@@ -13,12 +13,16 @@ def _fold(picture, left, top, step_x, step_y, fold):  # type: ignore[no-untyped-
     rows, columns = fold.shape
     lines = np.zeros((rows, width), np.float32)
     for y in range(height):
-        lines[np.int64(np.floor((y + 0.5 - top) / step_y)) % rows] += picture[y]
-    fold[...] = 0
+        row = np.int64(np.floor((y + 0.5 - top) / step_y)) % rows
+        for x in range(width):
+            lines[row, x] += picture[y, x]
+    turned = lines.T.copy()  # so that what is added lies in rows again
+    total = np.zeros((columns, rows), np.float32)
     for x in range(width):
         column = np.int64(np.floor((x + 0.5 - left) / step_x)) % columns
         for row in range(rows):
-            fold[row, column] += lines[row, x]
+            total[column, row] += turned[x, row]
+    fold[...] = total.T
 
 
 def fold_tiles(
