@@ -28,6 +28,7 @@ from engine.home import home
 
 FORMAT: Final = "mimicam calibration"
 VERSION: Final = 1
+LARGEST: Final = 1e5  # of any number in it, px
 SUFFIX: Final = ".calibration"
 SHAPES: Final[dict[str, tuple[int, ...]]] = {
     "shape": (lm.COUNT, 3), "rotation": (3, 3), "translation": (3,), "scale": (1,), "ranges": (arkit.COUNT,)
@@ -82,8 +83,10 @@ def load_profile(path: Path) -> Profile:
     except (OSError, SafetensorError) as error:
         raise _unusable(path, str(error)) from error
     for name, shape in SHAPES.items():
-        if arrays[name].shape != shape or not np.isfinite(arrays[name]).all():
+        if arrays[name].shape != shape or not (np.abs(arrays[name]) < LARGEST).all():
             raise _unusable(path, f"its {name} makes no sense")
+    if arrays["scale"][0] <= 0 or lm.inter_ocular(arrays["shape"]) <= 0:
+        raise _unusable(path, "its face has no size")
     pose = Pose(arrays["rotation"], arrays["translation"], float(arrays["scale"][0]))
     return Profile(Neutral(arrays["shape"], pose), np.clip(arrays["ranges"], 0.05, 1))
 

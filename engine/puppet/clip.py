@@ -14,6 +14,7 @@ from engine.face import arkit
 from engine.face import landmarks as lm
 from engine.names import Play
 
+LARGEST: Final = 1e5  # of any number in an analysis
 MOST_FRAMES: Final = 3600  # two minutes at 30 a second
 JPEG: Final = [cv2.IMWRITE_JPEG_QUALITY, 95, cv2.IMWRITE_JPEG_SAMPLING_FACTOR, cv2.IMWRITE_JPEG_SAMPLING_FACTOR_444]
 
@@ -56,8 +57,8 @@ class Analysis:
         }  # fmt: skip
         for name, shape in wanted.items():
             value = getattr(self, name)
-            if value.shape != shape or value.dtype != np.float32 or not np.isfinite(value).all():
-                raise ValueError(f"'{name}' of the clip's analysis is not {shape} finite numbers")
+            if value.shape != shape or value.dtype != np.float32 or not (np.abs(value) < LARGEST).all():
+                raise ValueError(f"'{name}' of the clip's analysis is not {shape} numbers below {LARGEST:g}")
         for name in ("mouths", "eyes"):
             value = getattr(self, name)
             if value.ndim != 1 or value.dtype != np.int32 or not len(value) or value.min() < 0 or value.max() >= frames:

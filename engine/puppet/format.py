@@ -295,8 +295,10 @@ def _reference(path: Path, read: Reader, entry: _ReferenceEntry) -> Reference:
         points = np.load(io.BytesIO(read(entry.landmarks, LARGEST_LANDMARKS_BYTES)), allow_pickle=False)
     except (ValueError, EOFError, MemoryError, OSError, *DAMAGED_ARRAY) as error:
         _damaged(path, f"{entry.landmarks}: {error}")
-    if not isinstance(points, np.ndarray) or points.shape != (COUNT, 3) or not np.isfinite(points).all():
+    if not isinstance(points, np.ndarray) or points.shape != (COUNT, 3) or points.dtype.kind != "f":
         _damaged(path, f"{entry.landmarks} does not hold {COUNT} landmarks")
+    if not (np.abs(points) < 2 * LARGEST_SIDE_PX).all():
+        _damaged(path, f"{entry.landmarks} holds landmarks far outside of the picture")
     return Reference(picture, points.astype(np.float32))
 
 
