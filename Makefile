@@ -1,6 +1,8 @@
 # make demo   ten seconds of the live loop, into out/demo.mp4      make test   the tests
 # make check  what CI runs                                         make bench  stage times against their budgets
-# make engines     TensorRT-RTX, with which the tests build every network's engine, without a GPU (Linux, 100 MB)
+# make engines     TensorRT-RTX and NVRTC, with which the tests build every network's engine and compile every CUDA source, without a GPU
+#                  (Linux, 200 MB)
+# make fuzz   10 000 damaged files and a million damaged packets for all that reads what others wrote
 # make test-vcam  the virtual camera against the true v4l2loopback driver, in a virtual machine (root, Debian or Ubuntu)
 
 PYTHON ?= $(shell for p in python3.12 python3.11 python3; do \
@@ -9,7 +11,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/pip install --quiet --disable-pip-version-check --constraint requirements.lock
 
-.PHONY: demo test test-vcam engines lint check bench clean
+.PHONY: demo test test-vcam engines lint check bench fuzz clean
 
 demo: $(VENV)/run
 	@mkdir -p out
@@ -38,6 +40,9 @@ test-vcam: $(VENV)/dev
 
 bench: $(VENV)/dev
 	$(BIN)/mimicam bench stages
+
+fuzz: $(VENV)/dev
+	$(BIN)/python -m tools.fuzz
 
 $(VENV)/bin/pip:
 	@test -n "$(PYTHON)" || { echo "mimicam needs Python 3.11 or 3.12: found neither. Install one, or say make PYTHON=/path/to/python" >&2; exit 1; }
