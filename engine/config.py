@@ -49,13 +49,20 @@ class StyleConfig(BaseModel):
         return Style(**self.model_dump())
 
 
+BADGE_TEXT = "AI puppet"
+
+
 class BadgeConfig(BaseModel):
     """The words in a corner that say what the picture is."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     shown: bool = Field(default=True, description="off only for puppets of oneself, synthetic or in the public domain")
-    text: str = Field(default="AI puppet", pattern=r"^[ -~]{1,40}$", description="plain letters")
+    text: str = Field(
+        default=BADGE_TEXT,
+        pattern=r"^[!-~][ -~]{0,39}$",
+        description="plain letters; a named person's stays as it is",
+    )
     corner: Corner = "bottom-right"
 
 

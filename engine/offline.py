@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 
 from engine.capture.video_file import VideoFile
@@ -18,8 +19,8 @@ from engine.render.scene import Scene
 from engine.switchboard import Switchboard
 from engine.track.footage import neutral_of_clip
 from engine.track.tracker import Tracker
-from engine.trust.credentials import Credentials, Ingredient
-from engine.trust.journal import Journal
+from engine.trust.credentials import Ingredient
+from engine.trust.journal import running
 
 REPLAY_RATE_HZ = 30.0  # what a player is told; pictures have their own times
 
@@ -49,33 +50,31 @@ def render(
             advice="Give a clip, or use mode portrait or face2face.",
         )
     config = config.model_copy(update={"output": (f"file:{output}",)})
-    journal = Journal()
-    board = Switchboard(config, journal=journal)
-    scene = board.scene
+    with running() as journal:
+        board = Switchboard(config, journal=journal)
+        if performed:
+            counts = _render_performance(load_moments(driver), board.scene, output, progress)
+        else:
+            counts = _render_clip(driver, board.scene, output, config, progress)
+    board.credentials(Ingredient("driver", driver.name, hash_of_file(driver))).sign(output)
+    return counts
 
-    def credentials() -> Credentials:
-        journal.add("ended")
-        return board.credentials(Ingredient("driver", driver.name, hash_of_file(driver)))
 
-    if performed:
-        sink = VideoFileSink(output, REPLAY_RATE_HZ, wait=True, credentials=credentials)
-        return _render_performance(load_moments(driver), scene, sink, progress)
+def _render_clip(
+    driver: Path, scene: Scene, output: Path, config: RunConfig, progress: Callable[[int, int | None], None]
+) -> tuple[int, int]:
+    """One picture for each frame."""
     video = VideoFile(driver)
     found = neutral_of_clip(driver) if config.neutral == "auto" else None
     tracker = Tracker(Calibration(found, window_s=0.0))
-    sink = VideoFileSink(output, video.rate_hz, wait=True, credentials=credentials)
     done = lost = 0
-    try:
+    with closing(video), closing(tracker), closing(VideoFileSink(output, video.rate_hz, wait=True)) as sink:
         for frame in video:
             tracked = tracker(frame)
             lost += tracked.lost
             sink.send(scene(tracked).frame)
             done += 1
             progress(done, video.frames)
-    finally:
-        sink.close()
-        video.close()
-        tracker.close()
     if video.damaged:
         raise SourceError(
             wanted=f"all of {driver}",
@@ -86,13 +85,11 @@ def render(
 
 
 def _render_performance(
-    moments: list[Moment], scene: Scene, sink: VideoFileSink, progress: Callable[[int, int | None], None]
+    moments: list[Moment], scene: Scene, output: Path, progress: Callable[[int, int | None], None]
 ) -> tuple[int, int]:
     """One picture for each moment, at its own time."""
-    try:
+    with closing(VideoFileSink(output, REPLAY_RATE_HZ, wait=True)) as sink:
         for frame in frames_of(moments):
             sink.send(scene(tracked(moments, frame)).frame)
             progress(frame.index + 1, len(moments))
-    finally:
-        sink.close()
     return len(moments), sum(moment.performance is None for moment in moments)

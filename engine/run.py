@@ -21,7 +21,7 @@ from engine.live.governor import Governor
 from engine.live.meter import Meter
 from engine.live.pipeline import Pipeline
 from engine.machine import memory_mb
-from engine.output.open import open_sinks
+from engine.output.open import open_sinks, recordings_in
 from engine.output.stage import OutputStage, Sink
 from engine.perform.replay import Replay
 from engine.protocols.table import is_protocol
@@ -31,7 +31,7 @@ from engine.render.scene import Scene
 from engine.report import print_report, run_report, write_json
 from engine.switchboard import Switchboard
 from engine.track.tracker import Tracker
-from engine.trust.journal import Journal
+from engine.trust.journal import Journal, running
 
 SETTLED_S = 10.0  # memory is compared with what it was then
 RECENT_FRAMES = 30
@@ -57,6 +57,11 @@ def run(config: RunConfig, console: Console, replay: Replay | None = None) -> No
 
     Raises MimicamError for whatever stops the run before its time; the report is written all the same.
     """
+    with running() as journal:
+        _run(config, console, replay, journal)
+
+
+def _run(config: RunConfig, console: Console, replay: Replay | None, journal: Journal) -> None:
     stop = threading.Event()
     triggers = config.expressions.triggers()
     _refuse_swap_without_pictures(config, replay)
@@ -68,8 +73,7 @@ def run(config: RunConfig, console: Console, replay: Replay | None = None) -> No
     }  # fmt: skip
     attributes = Attributes(config.attributes)
     with console.status("preparing"):
-        journal = Journal()
-        switchboard = prepare(config, console.print, journal)
+        switchboard = prepare(config, lambda text: console.print(text, markup=False), journal)
         scene = switchboard.scene
         ladder = scene.ladder() if config.target_age_ms else [Step(LADDER[0], 0.0)]
         sinks = open_sinks(
@@ -78,7 +82,6 @@ def run(config: RunConfig, console: Console, replay: Replay | None = None) -> No
             config.rate,
             keys,
             attributes.sliders() if config.sliders else (),
-            switchboard.credentials,
         )
         drive = _open_or_close(config, triggers, attributes, replay, sinks, console)
     meter = Meter()
@@ -102,7 +105,6 @@ def run(config: RunConfig, console: Console, replay: Replay | None = None) -> No
             pipeline.run(config.seconds, watch)
         except MimicamError as error:
             failure = error
-    journal.add("ended", failure=None if failure is None else str(failure))
     memory["end"] = memory_mb()
     meter.count("reconnected", drive.performer.source.reconnected)
     report = run_report(
@@ -114,6 +116,10 @@ def run(config: RunConfig, console: Console, replay: Replay | None = None) -> No
     print_report(report, console)
     if config.report is not None:
         write_json(report, config.report)
+    if pipeline.output_ended and meter.counted("rendered"):
+        with console.status("signing"):
+            for recording in recordings_in(config.output):
+                switchboard.credentials().sign(recording)
     if failure is not None:
         raise failure
 

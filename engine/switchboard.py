@@ -8,10 +8,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TypeVar
 
-from engine.config import RunConfig
-from engine.errors import MimicamError
+from engine.config import BADGE_TEXT, RunConfig
 from engine.names import BlendName, ModeName
 from engine.output.open import outlets_of
+from engine.puppet.consent import WITHOUT_BADGE
 from engine.puppet.format import Puppet, load_puppet
 from engine.puppet.shipped import find_puppet, known_puppets
 from engine.render.blends import BLENDS
@@ -78,15 +78,18 @@ class Switchboard:
         view = self._view(mode, puppet)
         assert puppet.signed is not None  # as every one that is read from a file
         worn = Ingredient("puppet", puppet.name, puppet.signed.sha256)
-        if worn not in self._worn:
-            self._worn.append(worn)
         if self._journal is not None:
             self._journal.add(
                 "shown", puppet=puppet.name, sha256=worn.sha256, maker=puppet.signed.maker, consent=puppet.consent.kind,
                 mode=mode, outputs=list(self._config.output),
             )  # fmt: skip
+        if worn not in self._worn:
+            self._worn.append(worn)
         badge = self._config.badge
-        drawn = Badge.of(badge.text, badge.corner, *self._config.size) if badge.shown else None
+        text = (
+            badge.text if puppet.consent.kind in WITHOUT_BADGE else BADGE_TEXT
+        )  # a named person's can't be worded away
+        drawn = Badge.of(text, badge.corner, *self._config.size) if badge.shown else None
         return view, Seal.of(self._key, puppet.signed.number, *self._config.size, drawn)
 
     def _view(self, mode: ModeName, puppet: Puppet) -> View:
@@ -112,7 +115,7 @@ class Switchboard:
     def _try(self, mode: ModeName, puppet: Path) -> bool:
         try:
             view, seal = self._open(mode, puppet)
-        except MimicamError as error:
+        except Exception as error:  # a puppet that can't be shown must not end the run of the one that is
             self._tell(f"not {mode} with {puppet.stem}: {error}")
             return False
         self._mode, self._puppet = mode, puppet

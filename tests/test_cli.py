@@ -161,7 +161,7 @@ def test_a_failed_run_still_reports(tmp_path: Path) -> None:
 def test_puppet_new_check_and_list(tmp_path: Path, bruno: Puppet) -> None:
     photo, out = tmp_path / "me.png", tmp_path / "me.puppet"
     cv2.imwrite(str(photo), bruno.references[0].picture)
-    made = mimicam("puppet", "new", str(photo), "--out", str(out), "--consent", "self", "--who", "a tester")
+    made = mimicam("puppet", "new", str(photo), "--out", str(out), "--consent", "public-domain", "--who", "a tester")
     assert made.returncode == 0, made.stderr
     assert load_puppet(out).consent.who == "a tester"
     checked = mimicam("puppet", "check", str(out))
@@ -184,7 +184,7 @@ def test_settings_file_and_its_mistakes(tmp_path: Path) -> None:
     assert read_config(path, {"rate": 50.0}).rate == 50.0
     assert read_config(path, {}).camera == "demo"
     path.write_text("puppets = 3\n")
-    with pytest.raises(ConfigError, match=r"'puppets'\. Known are: attributes, blend, camera, .*puppet"):
+    with pytest.raises(ConfigError, match=r"'puppets'\. Known are: attributes, badge, blend, camera, .*puppet"):
         read_config(path, {})
     path.write_text('camera-size = "640x480"\nsize = [320, 240]\n')
     assert read_config(path, {}).camera_size == (640, 480)

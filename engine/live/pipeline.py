@@ -74,11 +74,12 @@ class Pipeline:
         self._rendered: Mailbox[Any] = mailbox()
         self._failure: MimicamError | None = None
         self._guard = threading.Lock()
+        self._output_ended = threading.Event()
         self._threads = [
             self._thread("capture", self._run_capture, self._frames),
             self._thread("track", self._run_track, self._frames, self._tracked),
             self._thread("render", self._run_render, self._tracked, self._rendered),
-            self._thread("output", lambda: output(self._rendered, meter), self._rendered),
+            self._thread("output", lambda: self._run_output(output), self._rendered),
         ]
 
     def run(self, seconds: float | None = None, watch: Callable[[], None] | None = None) -> None:
@@ -101,15 +102,22 @@ class Pipeline:
         if self._failure is not None:
             raise self._failure
 
+    @property
+    def output_ended(self) -> bool:
+        """All sinks are closed."""
+        return self._output_ended.is_set()
+
     def stop(self) -> None:
         """End in order: no new frames; what is on its way still reaches the output."""
         self._frames.close()
 
     def _watch_over(self, seconds: float | None, watch: Callable[[], None] | None) -> None:
-        """Return when the output has ended, or when it is time to."""
+        """Return when the output has ended, or when it is time to.
+
+        It waits for an event, not for the thread: Python 3.11 takes a thread for ended whose `join` Ctrl-C interrupts.
+        """
         end_s = None if seconds is None else time.monotonic() + seconds
-        while self._threads[-1].is_alive():
-            self._threads[-1].join(0.1)
+        while not self._output_ended.wait(0.1):
             if watch is not None:
                 watch()
             if self._frames.closed or (end_s is not None and time.monotonic() >= end_s):
@@ -165,6 +173,12 @@ class Pipeline:
                 self.meter.count("captured")
         finally:
             self._source.close()
+
+    def _run_output(self, output: Callable[[Mailbox[Any], Meter], None]) -> None:
+        try:
+            output(self._rendered, self.meter)
+        finally:
+            self._output_ended.set()
 
     def _run_track(self) -> None:
         while (frame := self._frames.take()) is not None:

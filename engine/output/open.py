@@ -12,7 +12,6 @@ from engine.output.video_file import VideoFileSink
 from engine.output.virtual_camera import VirtualCameraSink
 from engine.output.window import Slider, WindowSink
 from engine.puppet.consent import Outlet
-from engine.trust.credentials import Credentials
 
 KINDS = ("virtual", "virtual:DEVICE", "window", "file:OUT.mp4", "null")
 
@@ -23,21 +22,15 @@ def open_sinks(
     rate_hz: float,
     keys: dict[str, Callable[[], None]],
     sliders: Sequence[Slider] = (),
-    credentials: Callable[[], Credentials] | None = None,
 ) -> list[Sink]:
-    """All sinks, opened; when one can't be, those before it are closed and its error is raised.
-
-    `credentials` are what a recording says of itself when it is done.
-    """
+    """All sinks, opened; when one can't be, those before it are closed and its error is raised."""
     doubled = [spec for spec in specs if specs.count(spec) > 1]
     if doubled:
         raise ConfigError(wanted="each output once", found=f"'{doubled[0]}' twice", advice="Leave one of them out.")
     sinks: list[Sink] = []
     try:
         for spec in specs:
-            sinks += [
-                WindowSink(keys, sliders) if spec == "window" else _open_sink(spec, size_px, rate_hz, credentials)
-            ]
+            sinks += [WindowSink(keys, sliders) if spec == "window" else _open_sink(spec, size_px, rate_hz)]
     except BaseException:
         for sink in sinks:
             sink.close()
@@ -51,14 +44,17 @@ def outlets_of(specs: Sequence[str]) -> set[Outlet]:
     return {"recording" if kind == "file" else "live" for kind in kinds}
 
 
-def _open_sink(
-    spec: str, size_px: tuple[int, int], rate_hz: float, credentials: Callable[[], Credentials] | None
-) -> Sink:
+def recordings_in(specs: Sequence[str]) -> list[Path]:
+    """Files that the words after --output name."""
+    return [Path(argument) for kind, _, argument in (spec.partition(":") for spec in specs) if kind == "file"]
+
+
+def _open_sink(spec: str, size_px: tuple[int, int], rate_hz: float) -> Sink:
     kind, _, argument = spec.partition(":")
     if kind == "null" and not argument:
         return NullSink()
     if kind == "file" and argument:
-        return VideoFileSink(Path(argument), rate_hz, credentials=credentials)
+        return VideoFileSink(Path(argument), rate_hz)
     if kind == "virtual":
         return VirtualCameraSink(size_px, rate_hz, argument or None)
     raise ConfigError(

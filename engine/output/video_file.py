@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import queue
 import threading
-from collections.abc import Callable
 from fractions import Fraction
 from pathlib import Path
 
@@ -19,7 +18,6 @@ from numpy.typing import NDArray
 
 from engine.errors import OutputError
 from engine.live.frame import Frame
-from engine.trust.credentials import Credentials
 
 TIME_BASE = Fraction(1, 90_000)
 WAITING = 8  # pictures that may wait for the encoder; later ones are left out and counted
@@ -31,19 +29,9 @@ class VideoFileSink:
 
     wants_repeats = False
 
-    def __init__(
-        self,
-        path: Path,
-        rate_hz: float,
-        *,
-        quality: int = 20,
-        wait: bool = False,
-        credentials: Callable[[], Credentials] | None = None,
-    ) -> None:
-        """`quality`: x264's constant rate factor, smaller is better. `wait`: leave nothing out, for rendering offline.
-        `credentials`: asked when the recording is done, for what it says of itself; None leaves it without."""
+    def __init__(self, path: Path, rate_hz: float, *, quality: int = 20, wait: bool = False) -> None:
+        """`quality`: x264's constant rate factor, smaller is better. `wait`: leave nothing out, for rendering offline."""
         self.left_out = 0
-        self._credentials = credentials
         self._path, self._rate_hz, self._quality, self._wait = path, rate_hz, quality, wait
         self._stream: VideoStream | None = None
         self._first_s: float | None = None
@@ -71,15 +59,12 @@ class VideoFileSink:
             self.left_out += 1
 
     def close(self) -> None:
-        """Finish the file. OutputError also where only its credentials fail."""
-        running = self._thread.is_alive()
-        if running:
+        """Finish the file."""
+        if self._thread.is_alive():
             self._queue.put(None)
             self._thread.join()
         if self._failure is not None:
             raise self._failure
-        if running and self._credentials is not None and self._stream is not None:
-            self._credentials().sign(self._path)
 
     def _cannot(self, error: Exception) -> OutputError:
         return OutputError(

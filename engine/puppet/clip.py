@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from safetensors.numpy import load, save
 
+from engine.errors import PuppetError
 from engine.face import arkit
 from engine.face import landmarks as lm
 from engine.names import Play
@@ -78,8 +79,13 @@ class Clip:
         return len(self.jpegs)
 
     def picture(self, index: int) -> NDArray[np.uint8]:
-        """(height, width, 3) BGR."""
-        return decoded(self.jpegs[index])
+        """(height, width, 3) BGR. PuppetError where it can't be decoded."""
+        try:
+            return decoded(self.jpegs[index])
+        except ValueError as error:
+            raise PuppetError(
+                wanted=f"frame {index} of the puppet's clip", found=str(error), advice="Make the puppet anew."
+            ) from error
 
 
 def decoded(jpeg: bytes) -> NDArray[np.uint8]:

@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Any
 
+import numpy as np
 import typer
+from numpy.typing import NDArray
 from pydantic import ValidationError
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import BarColumn, Progress, TextColumn
 from rich.table import Table
 
 from engine.errors import ConfigError, ConsentError, MimicamError
+from engine.face.landmarks import Points
 from engine.files import hash_of_file
 from engine.puppet.consent import MODES, OUTLETS, Consent
 from engine.puppet.format import Puppet, load_puppet, save_puppet
@@ -52,7 +57,7 @@ def puppet_new(
         _see_live(puppet, camera)
     save_puppet(puppet, out)
     of = f"{len(photos)} photograph(s)" if puppet.clip is None else f"{len(puppet.clip)} frames"
-    console.print(f"{out}: made from {of}, consent '{record.kind}' of {record.who}")
+    _say(f"{out}: made from {of}, consent '{record.kind}' of {record.who}")
 
 
 def _made(photos: list[Path], name: str, record: Consent) -> Puppet:
@@ -79,8 +84,16 @@ def _see_live(puppet: Puppet, camera: str) -> None:
     finally:
         source.close()
         tracker.close()
-    require_same(live, [Seen(r.picture, r.landmarks_px) for r in puppet.references], recognise)
+    require_same(live, [Seen(picture, points) for picture, points in _faces_of(puppet)], recognise)
     console.print("It is you.")
+
+
+def _faces_of(puppet: Puppet) -> Iterator[tuple[NDArray[np.uint8], Points]]:
+    """All photographs, and a frame of each second of a clip."""
+    yield from ((r.picture, r.landmarks_px) for r in puppet.references)
+    if puppet.clip is not None:
+        for i in range(0, len(puppet.clip), max(1, round(puppet.clip.rate_hz))):
+            yield puppet.clip.picture(i), puppet.clip.analysis.landmarks_px[i]
 
 
 def _made_from_clip(clip: Path, name: str, record: Consent) -> Puppet:
@@ -140,23 +153,32 @@ def puppet_check(
     found = load_puppet(find_puppet(puppet))
     record = found.consent
     clip = "" if found.clip is None else f", a clip of {len(found.clip) / found.clip.rate_hz:.1f} s"
-    console.print(f"{found.name}: good, {len(found.references)} photograph(s){clip}, made {found.created}")
-    console.print(f"  consent: {record.kind}, {record.who}, {record.date}, for {record.scope}")
+    _say(f"{found.name}: good, {len(found.references)} photograph(s){clip}, made {found.created}")
+    _say(f"  consent: {record.kind}, {record.who}, {record.date}, for {record.scope}")
     until = "without end" if record.expires is None else f"until {record.expires}"
-    console.print(f"  allowed: {', '.join((*record.modes, *record.outlets))}, {until}")
+    _say(f"  allowed: {', '.join((*record.modes, *record.outlets))}, {until}")
     if record.agreement is not None:
-        console.print(f"  agreement: {record.agreement}, SHA-256 {record.agreement_sha256}")
+        _say(f"  agreement: {record.agreement}, SHA-256 {record.agreement_sha256}")
     assert found.signed is not None
     console.print(
         f"  signed: by {_maker(found.signed.maker)}; unchanged since. Marks call it {found.signed.number:07x}"
     )
-    console.print(f"  origin: {found.origin}")
+    _say(f"  origin: {found.origin}")
+    if agreement is not None and not agreement.is_file():
+        raise ConfigError(
+            wanted=f"the agreement {agreement}", found="no such file", advice="Give the path of the file."
+        )
     if agreement is not None and not record.is_of(agreement):
         raise ConsentError(
             wanted=f"{agreement} as the agreement that {found.name} names",
             found="another file, or it was changed",
             advice="Find the file that was agreed to, or make the puppet anew with this one.",
         )
+
+
+def _say(text: str) -> None:
+    """Words of others may hold what looks like markup."""
+    console.print(text, markup=False, highlight=False)
 
 
 def _maker(maker: str) -> str:
@@ -172,7 +194,7 @@ def puppet_list() -> None:
     for path in known_puppets():
         try:
             puppet = load_puppet(path)
-            table.add_row(path.stem, str(len(puppet.references)), puppet.consent.kind, str(path))
+            table.add_row(escape(path.stem), str(len(puppet.references)), puppet.consent.kind, escape(str(path)))
         except MimicamError as error:
-            table.add_row(path.stem, "", f"[red]{error.found}[/]", str(path))
+            table.add_row(escape(path.stem), "", f"[red]{escape(error.found)}[/]", escape(str(path)))
     console.print(table)

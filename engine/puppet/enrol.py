@@ -121,38 +121,36 @@ def apart(one: Description, other: Description) -> float:
 
 
 def _asked(
-    faces: Iterator[tuple[Frame, Points]], task: Task, rest: Points | None, tell: Callable[[str], object]
+    faces: Iterator[tuple[Frame, Points | None]], task: Task, rest: Points | None, tell: Callable[[str], object]
 ) -> Seen:
     tell(f"Please {task.words}.")
     began_s: float | None = None
     since_s: float | None = None
     for frame, points in faces:
         began_s = frame.captured_s if began_s is None else began_s
-        if not task.done(points, points if rest is None else rest):
+        if points is None or not task.done(points, points if rest is None else rest):
             since_s = None
         elif since_s is None:
             since_s = frame.captured_s
-        if since_s is not None and frame.captured_s - since_s >= HELD_S:
+        if points is not None and since_s is not None and frame.captured_s - since_s >= HELD_S:
             return Seen(frame.bgr, points)
         if frame.captured_s - began_s > PATIENCE_S:
             raise _refused(f"within {PATIENCE_S:.0f} s it did not {task.words.replace('your', 'its')}")
     raise _refused("the pictures ended")
 
 
-def _steady(faces: Iterator[tuple[Frame, Points | None]]) -> Iterator[tuple[Frame, Points]]:
-    """The faces, as long as it is one that stays."""
+def _steady(faces: Iterator[tuple[Frame, Points | None]]) -> Iterator[tuple[Frame, Points | None]]:
+    """The faces, as long as it is one that stays, once there was one."""
     last: tuple[Frame, Points] | None = None
     for frame, points in faces:
-        if points is None:
-            if last is not None and frame.captured_s - last[0].captured_s > LONGEST_GAP_S:
-                raise _refused("the face went away")
-            continue
-        if last is not None:
+        if last is not None and frame.captured_s - last[0].captured_s > LONGEST_GAP_S:
+            raise _refused("the face went away")
+        if last is not None and points is not None:
             moved = np.linalg.norm((points - last[1])[lm.OVAL, :2].mean(0)) / lm.inter_ocular(points)
             if moved > LARGEST_JUMP:
                 raise _refused("the face jumped: another one was put there, or it was moved too fast")
-        last = frame, points
-        yield last
+        last = last if points is None else (frame, points)
+        yield frame, points
 
 
 def _refused(found: str) -> ConsentError:

@@ -18,6 +18,7 @@ import tomllib
 import zipfile
 import zlib
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
@@ -28,6 +29,7 @@ import numpy as np
 import tomli_w
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from numpy.typing import NDArray
+from PIL import Image
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from engine.errors import ConsentError, PuppetError
@@ -111,25 +113,38 @@ def load_puppet(path: Path) -> Puppet:
     PuppetError when it is missing, damaged or of another version; ConsentError when it is without consent, altered since it was
     signed, expired, or of somebody else who made it of themselves.
     """
-    if not path.exists():
-        raise PuppetError(
-            wanted=f"a puppet at {path}", found="there is nothing", advice="'mimicam puppet list' shows what there is."
-        )
     try:
         hashes: dict[str, str] = {}
-        plain = _folder_reader(path) if path.is_dir() else _zip_reader(path)
-        table = _table(path, plain(MANIFEST, LARGEST_MANIFEST_BYTES))
-        manifest = _manifest(path, table)
-        signed = verified(table, manifest.signature) or _altered(path, "another manifest than the one that was signed")
-        read = _hashing(plain, hashes)
-        references = tuple(_reference(path, read, entry) for entry in manifest.references)
-        clip = None if manifest.clip is None else _clip(path, read, manifest.clip)
+        with _opened(path) as plain:
+            manifest, signed = _signed_manifest(path, plain)
+            read = _hashing(plain, hashes)
+            references = tuple(_reference(path, read, entry) for entry in manifest.references)
+            clip = None if manifest.clip is None else _clip(path, read, manifest.clip)
     except UNREADABLE as error:
         _damaged(path, str(error) or type(error).__name__)
     if hash_of_members(hashes) != manifest.content:
         _altered(path, "other pictures than those that were signed")
     _require_allowed(path, manifest, signed)
     return Puppet(manifest.name, manifest.created, manifest.origin, manifest.consent, references, clip, signed)
+
+
+def read_name(path: Path) -> tuple[str, Signed]:
+    """Name and signature of a puppet, without its pictures, whether it may be used or not. Raises as `load_puppet`."""
+    try:
+        with _opened(path) as plain:
+            manifest, signed = _signed_manifest(path, plain)
+    except UNREADABLE as error:
+        _damaged(path, str(error) or type(error).__name__)
+    return manifest.name, signed
+
+
+def _signed_manifest(path: Path, read: Reader) -> tuple[_Manifest, Signed]:
+    table = _table(path, read(MANIFEST, LARGEST_MANIFEST_BYTES))
+    manifest = _manifest(path, table)
+    signed = verified(table, manifest.signature)
+    if signed is None:
+        _altered(path, "another manifest than the one that was signed")
+    return manifest, signed
 
 
 def save_puppet(puppet: Puppet, path: Path, key: Ed25519PrivateKey | None = None) -> None:
@@ -208,30 +223,33 @@ def _damaged(path: Path, what: str) -> NoReturn:
     )
 
 
-def _folder_reader(path: Path) -> Reader:
-    """Reads a file of a folder, if it is there and no larger than allowed."""
+@contextmanager
+def _opened(path: Path) -> Iterator[Reader]:
+    """Reads members of a folder or a zip, those that are there and no larger than allowed."""
+    if not path.exists():
+        raise PuppetError(
+            wanted=f"a puppet at {path}", found="there is nothing", advice="'mimicam puppet list' shows what there is."
+        )
+    if path.is_dir():
+        yield lambda name, most_bytes: _read_file(path, name, most_bytes)
+        return
+    with zipfile.ZipFile(path) as archive:
+        yield lambda name, most_bytes: _read_member(path, archive, name, most_bytes)
 
-    def read(name: str, most_bytes: int) -> bytes:
-        member = path / name
-        if not member.is_file():
-            _damaged(path, f"{name} is missing")
-        _refuse_large(path, name, member.stat().st_size, most_bytes)
-        return member.read_bytes()
 
-    return read
+def _read_file(path: Path, name: str, most_bytes: int) -> bytes:
+    member = path / name
+    if not member.is_file():
+        _damaged(path, f"{name} is missing")
+    _refuse_large(path, name, member.stat().st_size, most_bytes)
+    return member.read_bytes()
 
 
-def _zip_reader(path: Path) -> Reader:
-    """Reads a member of a zip, if it is there and unpacks to no more than allowed."""
-
-    def read(name: str, most_bytes: int) -> bytes:
-        with zipfile.ZipFile(path) as archive:
-            if name not in archive.namelist():
-                _damaged(path, f"{name} is missing")
-            _refuse_large(path, name, archive.getinfo(name).file_size, most_bytes)
-            return archive.read(name)
-
-    return read
+def _read_member(path: Path, archive: zipfile.ZipFile, name: str, most_bytes: int) -> bytes:
+    if name not in archive.NameToInfo:
+        _damaged(path, f"{name} is missing")
+    _refuse_large(path, name, archive.getinfo(name).file_size, most_bytes)
+    return archive.read(name)
 
 
 def _refuse_large(path: Path, name: str, size_bytes: int, most_bytes: int) -> None:
@@ -285,12 +303,11 @@ def _manifest(path: Path, table: dict[str, Any]) -> _Manifest:
 
 def _reference(path: Path, read: Reader, entry: _ReferenceEntry) -> Reference:
     content = read(entry.picture, LARGEST_PICTURE_BYTES)
+    _size_of(path, entry.picture, content)
     try:
         picture = decoded(content)
     except ValueError:
-        picture = None
-    if picture is None or max(picture.shape[:2]) > LARGEST_SIDE_PX:
-        _damaged(path, f"{entry.picture} is not a picture of at most {LARGEST_SIDE_PX} px")
+        _damaged(path, f"{entry.picture} is not a picture")
     try:
         points = np.load(io.BytesIO(read(entry.landmarks, LARGEST_LANDMARKS_BYTES)), allow_pickle=False)
     except (ValueError, EOFError, MemoryError, OSError, *DAMAGED_ARRAY) as error:
@@ -302,13 +319,28 @@ def _reference(path: Path, read: Reader, entry: _ReferenceEntry) -> Reference:
     return Reference(picture, points.astype(np.float32))
 
 
+def _size_of(path: Path, name: str, content: bytes) -> tuple[int, int]:
+    """Width and height that a JPEG or PNG says, before anything is unpacked."""
+    try:
+        with Image.open(io.BytesIO(content), formats=("JPEG", "PNG")) as picture:
+            size = picture.size
+    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):
+        _damaged(path, f"{name} is not a picture")
+    if max(size) > LARGEST_SIDE_PX:
+        _damaged(path, f"{name} has {size[0]} x {size[1]} px, at most {LARGEST_SIDE_PX} are allowed to a side")
+    return size
+
+
 def _frame_name(index: int) -> str:
     return f"clip_{index:05d}.jpg"
 
 
 def _clip(path: Path, read: Reader, entry: _ClipEntry) -> Clip:
-    """A clip's frames as they are stored; the first and the last are looked at, all others when they are shown."""
+    """A clip's frames as they are stored: the size of each is read, the first and the last are decoded."""
     jpegs = tuple(read(_frame_name(i), LARGEST_PICTURE_BYTES) for i in range(entry.frames))
+    sizes = [_size_of(path, _frame_name(i), jpeg) for i, jpeg in enumerate(jpegs)]
+    if len(set(sizes)) > 1:
+        _damaged(path, "the frames of its clip are of different sizes")
     analysis = Analysis.from_bytes(read(ANALYSIS, LARGEST_ANALYSIS_BYTES), entry.frames)
     for i in (0, entry.frames - 1):
         try:

@@ -83,7 +83,7 @@ class Scene:
         shown = Shown(motion, now_s, state, self._motion.strength, tracked)
         picture = self._picture(shown)
         if self._seal is not None:
-            picture = np.array(picture)  # a view may keep what it gave
+            picture = np.array(picture, order="C")  # a view may keep what it gave
             self._seal.set(picture)
         return Rendered(Frame(picture, self._last_index or 0, now_s), state)
 

@@ -35,7 +35,7 @@ class Badge:
         """A badge for pictures of one size; a text too wide for them is set smaller."""
         rows = max(LEAST_PX, round(HEIGHT * height_px))
         drawn = _drawn(text, rows * OVERSAMPLING)
-        most = width_px - 2 * round(MARGIN * rows)
+        most = max(1, width_px - 2 * round(MARGIN * rows))
         scale = min(1 / OVERSAMPLING, most / drawn[0].shape[1])
         layer, matte = (
             np.asarray(cv2.resize(x, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA), np.uint8) for x in drawn

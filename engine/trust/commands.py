@@ -9,6 +9,7 @@ from typing import Annotated, Any
 
 import typer
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import BarColumn, Progress, TextColumn
 from rich.table import Column, Table
 
@@ -33,13 +34,15 @@ def verify(
 
     Exit code 0: it bears the mark; 20: none was found; others: it can't be read.
     """
-    from engine.trust.keys import mark_key
+    from engine.trust.keys import own_mark_key, read_mark_key
 
+    key_file = own_mark_key() if key is None and own_mark_key().exists() else key
+    secret = None if key_file is None else read_mark_key(key_file)
     most_s = seconds if seconds is not None or "://" not in address else LONGEST_STREAM_S
     with Progress(TextColumn("looking"), BarColumn(), console=Console(stderr=True), transient=True) as progress:
         task = progress.add_task("verify", total=None)
         verdict = read_mark(
-            address, mark_key(key), most_s, lambda done, total: progress.update(task, completed=done, total=total)
+            address, secret, most_s, lambda done, total: progress.update(task, completed=done, total=total)
         )
     if as_json:
         print(json.dumps(_as_json(address, verdict), indent=1))
@@ -72,23 +75,26 @@ def _as_json(address: str, verdict: Verdict) -> dict[str, Any]:
 
 def _tell(address: str, verdict: Verdict) -> None:
     if verdict.marked:
-        console.print(
-            f"{address}: [bold]made by mimicam[/] (score {verdict.score:.1f}, by chance {verdict.chance:.0e})"
-        )
-        console.print(f"  marked: {_times(verdict)}")
-        console.print(f"  {_payload_line(verdict)}")
+        _say(f"{address}: made by mimicam (score {verdict.score:.1f}, by chance {verdict.chance:.0e})")
+        _say(f"  marked: {_times(verdict)}")
+        _say(f"  {_payload_line(verdict)}")
     else:
-        console.print(f"{address}: no mark of mimicam found (score {verdict.score:.1f}). That proves nothing.")
+        _say(f"{address}: no mark of mimicam found (score {verdict.score:.1f}). That proves nothing.")
     shown = verdict.credentials
     if shown is None:
-        console.print("  no content credentials")
+        _say("  no content credentials")
         return
-    console.print(
+    _say(
         f"  content credentials: {shown.state}, signed by '{shown.signer}', made with {shown.generator}"
         + (", by an AI" if shown.made_by_ai else "")
     )
     for part in shown.ingredients:
-        console.print(f"    {part.role} {part.name} {part.sha256[:16]}")
+        _say(f"    {part.role} {part.name} {part.sha256[:16]}")
+
+
+def _say(text: str) -> None:
+    """Words of others may hold what looks like markup."""
+    console.print(text, markup=False, highlight=False)
 
 
 def _times(verdict: Verdict) -> str:
@@ -113,16 +119,16 @@ def _payload_line(verdict: Verdict) -> str:
 
 def _name_of(number: int) -> str | None:
     """The puppet on this machine that marks call so."""
-    from engine.puppet.format import load_puppet
+    from engine.puppet.format import read_name
     from engine.puppet.shipped import known_puppets
 
     for path in known_puppets():
         try:
-            puppet = load_puppet(path)
+            name, signed = read_name(path)
         except MimicamError:
             continue
-        if puppet.signed is not None and puppet.signed.number == number:
-            return puppet.name
+        if signed.number == number:
+            return name
     return None
 
 
@@ -138,7 +144,9 @@ def log_show(as_json: Annotated[bool, typer.Option("--json", help="Print its lin
         outputs = entry.get("outputs")
         shown = ", ".join(map(str, outputs)) if isinstance(outputs, list) else str(entry.get("failure") or "")
         at = str(entry.get("at", ""))[:19].replace("T", " ")
-        table.add_row(at, *(str(entry.get(k, "")) for k in ("event", "puppet", "consent", "mode")), shown)
+        table.add_row(
+            at, *(escape(str(entry.get(k, ""))) for k in ("event", "puppet", "consent", "mode")), escape(shown)
+        )
     console.print(table)
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import datetime as dt
 import json
+import secrets
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -16,6 +17,7 @@ from typing import Any, Final
 
 import c2pa
 from cryptography import x509
+from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -25,6 +27,7 @@ from engine.errors import ConfigError, OutputError
 from engine.trust.keys import maker_key, private_pem
 
 SOURCE_TYPE: Final = "http://cv.iptc.org/newscodes/digitalsourcetype/compositeWithTrainedAlgorithmicMedia"
+MP4: Final = "video/mp4"  # whatever a recording is called
 INGREDIENTS: Final = "mimicam.ingredients"
 VALID: Final = dt.timedelta(days=3650)
 
@@ -50,9 +53,8 @@ class Certificate:
         """The user's own, checked. ConfigError where it can't sign."""
         try:
             found = cls(chain.read_bytes(), key.read_bytes())
-            x509.load_pem_x509_certificates(found.chain_pem)
-            found.algorithm()
-        except (OSError, ValueError, TypeError) as error:
+            found.require_fit(dt.datetime.now(dt.UTC))
+        except (OSError, ValueError, TypeError, UnsupportedAlgorithm) as error:
             raise ConfigError(
                 wanted=f"a certificate in {chain} with its key in {key}",
                 found=str(error),
@@ -60,9 +62,22 @@ class Certificate:
             ) from error
         return found
 
+    def require_fit(self, now: dt.datetime) -> None:
+        """ValueError where the key is not the certificate's, or its time is over."""
+        signer, key = x509.load_pem_x509_certificates(self.chain_pem)[0], self._key()
+        self.algorithm()
+        form = serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo
+        if signer.public_key().public_bytes(*form) != key.public_key().public_bytes(*form):
+            raise ValueError("the key is another one's")
+        if not signer.not_valid_before_utc <= now <= signer.not_valid_after_utc:
+            raise ValueError(f"it is valid from {signer.not_valid_before_utc} to {signer.not_valid_after_utc}")
+
+    def _key(self) -> Any:
+        return serialization.load_pem_private_key(self.key_pem, None)
+
     def algorithm(self) -> bytes:
         """C2PA's name of what the key signs with. ValueError for another key."""
-        key = serialization.load_pem_private_key(self.key_pem, None)
+        key = self._key()
         if isinstance(key, Ed25519PrivateKey):
             return b"ed25519"
         if isinstance(key, ec.EllipticCurvePrivateKey) and key.curve.name in ("secp256r1", "secp384r1"):
@@ -81,13 +96,18 @@ class Credentials:
 
     def sign(self, recording: Path) -> None:
         """Put the manifest into the file. OutputError when that fails: the recording stays as it was."""
-        signed = recording.with_name(f"{recording.stem}.signing{recording.suffix}")
+        signed = recording.with_name(f"{recording.name}.{secrets.token_hex(4)}.part")
         try:
             info = c2pa.C2paSignerInfo(
                 self.certificate.algorithm(), self.certificate.chain_pem, self.certificate.key_pem, None
             )
-            with c2pa.Signer.from_info(info) as signer, c2pa.Builder(self._manifest(recording.name)) as builder:
-                builder.sign_file(recording, signed, signer)
+            with (
+                c2pa.Signer.from_info(info) as signer,
+                c2pa.Builder(self._manifest(recording.name)) as builder,
+                recording.open("rb") as source,
+                signed.open("w+b") as target,
+            ):
+                builder.sign(signer, MP4, source, target)
             signed.replace(recording)
         except (c2pa.C2paError, OSError) as error:
             raise OutputError(
@@ -133,6 +153,14 @@ def credentials_in(path: Path) -> Shown | None:
             store, state = json.loads(reader.json()), str(reader.get_validation_state())
     except (c2pa.C2paError, OSError, ValueError):
         return None
+    try:
+        return _shown(store, state)
+    except (AttributeError, TypeError):  # a manifest of any shape can be signed
+        return Shown("Invalid", "unknown", "unknown", False, ())
+
+
+def _shown(store: dict[str, Any], state: str) -> Shown:
+    """AttributeError or TypeError where a manifest is not what ours are."""
     manifest = store.get("manifests", {}).get(store.get("active_manifest"), {})
     assertions = {a.get("label"): a.get("data", {}) for a in manifest.get("assertions", [])}
     actions = assertions.get("c2pa.actions.v2", {}).get("actions", [])

@@ -1,14 +1,18 @@
 """The log: when which puppet was live, and where it went. On the user's own disk, without a picture, only ever added to.
 
-One JSON object a line. Each carries the hash of the line before it, so that a line can't be changed or taken out
-unseen; lines taken off the end can.
+One JSON object a line, with the id of its run. Each carries the hash of the line before it, so that one that was
+changed or taken out by itself shows. Whoever writes all that follows anew, or takes lines off the end, is not seen: it
+is the user's own log.
 """
 
 from __future__ import annotations
 
 import datetime as dt
 import json
+import os
+import secrets
 from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
@@ -42,16 +46,19 @@ class Journal:
 
     def __init__(self, path: Path | None = None) -> None:
         """OutputError where it can't be written."""
-        self._path = path or log_path()
+        self._path, self._run = path or log_path(), secrets.token_hex(4)
         self.add("started")
 
     def add(self, event: str, **what: Any) -> None:
         """One line, on the disk when this returns. OutputError where that can't be."""
-        entry = {"at": dt.datetime.now(dt.UTC).isoformat(timespec="milliseconds"), "event": event} | what
+        at = dt.datetime.now(dt.UTC).isoformat(timespec="milliseconds")
+        entry = {"at": at, "run": self._run, "event": event} | what
         try:
             self._path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
             with FileLock(self._path.with_suffix(".lock"), PATIENCE_S), self._path.open("a+b") as file:
                 file.write(_line(entry, _last_hash(file)))
+                file.flush()
+                os.fsync(file.fileno())
         except (OSError, Timeout) as error:
             raise OutputError(
                 wanted=f"to write the log {self._path}",
@@ -60,8 +67,21 @@ class Journal:
             ) from error
 
 
+@contextmanager
+def running() -> Iterator[Journal]:
+    """A journal that says when the run that it is for ended, and why if it was not meant to. OutputError as for Journal."""
+    journal = Journal()
+    try:
+        yield journal
+    except BaseException as error:
+        with suppress(OutputError):  # what went wrong first is what is to be told
+            journal.add("ended", failure=str(error) or type(error).__name__)
+        raise
+    journal.add("ended")
+
+
 def _line(entry: dict[str, Any], previous: str) -> bytes:
-    return json.dumps(entry | {"previous": previous}, ensure_ascii=False, sort_keys=True).encode() + b"\n"
+    return json.dumps(entry | {"previous": previous}, sort_keys=True).encode() + b"\n"
 
 
 def _last_hash(file: Any) -> str:
@@ -87,7 +107,7 @@ def read_log(path: Path) -> Iterator[dict[str, Any]]:
         for line in file:
             try:
                 entry = json.loads(line)
-            except ValueError:
+            except (ValueError, RecursionError):
                 entry = None
             yield entry if isinstance(entry, dict) else {"event": "damaged"}
 
@@ -99,7 +119,7 @@ def first_break(path: Path) -> Break | None:
         for number, line in enumerate(file, 1):
             try:
                 entry = json.loads(line)
-            except ValueError:
+            except (ValueError, RecursionError):
                 return Break(number, "it can't be read")
             if not isinstance(entry, dict) or entry.get("previous") != previous:
                 return Break(number, "it does not follow from the line before it")

@@ -8,10 +8,12 @@ from __future__ import annotations
 import os
 import secrets
 from collections.abc import Callable
+from contextlib import suppress
 from hashlib import sha256
 from pathlib import Path
 from typing import Final
 
+from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
@@ -34,20 +36,27 @@ def maker_key() -> Ed25519PrivateKey:
     content = _kept(path, lambda: private_pem(Ed25519PrivateKey.generate()))
     try:
         key = serialization.load_pem_private_key(content, None)
-    except ValueError as error:
+    except (ValueError, TypeError, UnsupportedAlgorithm) as error:
         raise _damaged(path, str(error)) from error
     if not isinstance(key, Ed25519PrivateKey):
         raise _damaged(path, "another kind of key")
     return key
 
 
-def mark_key(path: Path | None = None) -> Key:
-    """The key of the marks, this installation's or that of a file. ConfigError where it can't be kept or is damaged."""
-    if path is None:
-        path = keys_folder() / "mark.key"
-        content = _kept(path, lambda: secrets.token_bytes(SECRET_BYTES).hex().encode() + b"\n")
-    else:
-        content = _read(path)
+def mark_key() -> Key:
+    """The key of this installation's marks. ConfigError where it can't be kept or is damaged."""
+    _kept(own_mark_key(), lambda: secrets.token_bytes(SECRET_BYTES).hex().encode() + b"\n")
+    return read_mark_key(own_mark_key())
+
+
+def own_mark_key() -> Path:
+    """Where it lies, once there is one."""
+    return keys_folder() / "mark.key"
+
+
+def read_mark_key(path: Path) -> Key:
+    """The key of an installation's marks. ConfigError where there is none or it is damaged."""
+    content = _read(path)
     try:
         secret = bytes.fromhex(content.decode())
     except ValueError as error:
@@ -75,22 +84,26 @@ def fingerprint(public: bytes) -> str:
 
 
 def _kept(path: Path, make: Callable[[], bytes]) -> bytes:
-    """The file's content; it is made where there is none."""
+    """The file's content; it is made, whole or not at all, where there is none."""
+    if path.exists():
+        return _read(path)
+    partial = path.with_name(f"{path.name}.{secrets.token_hex(4)}.part")
     try:
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    except FileExistsError:
-        return _read(path)
+        with os.fdopen(os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
+            file.write(make())
+        with suppress(FileExistsError):  # another mimicam was quicker
+            partial.rename(path) if os.name == "nt" else os.link(partial, path)
     except OSError as error:
         raise ConfigError(
             wanted=f"a place for this installation's keys, {path.parent}",
             found=str(error),
             advice="Set MIMICAM_HOME to a folder that can be written: pictures are marked and puppets signed with them.",
         ) from error
-    with os.fdopen(descriptor, "wb") as file:
-        content = make()
-        file.write(content)
-    return content
+    finally:
+        with suppress(OSError):
+            partial.unlink(missing_ok=True)
+    return _read(path)
 
 
 def _read(path: Path) -> bytes:

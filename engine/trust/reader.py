@@ -63,27 +63,26 @@ class Verdict:
 
 def read_mark(
     address: str,
-    key: Key,
+    key: Key | None,
     most_s: float | None = None,
     progress: Callable[[float, float | None], None] = lambda done_s, all_s: None,
 ) -> Verdict:
-    """Look through a file, or a URL for `most_s`. SourceError where there are no pictures."""
+    """Look through a file, or a URL for `most_s`; without a key the payload stays unread. SourceError where nothing is shown."""
     pieces: list[Piece] = []
-    whole: Listener | None = None
+    whole: dict[tuple[int, int], Listener] = {}  # by size
     for begin_s, end_s, listener in _pieces(address, most_s, progress):
         pieces.append(Piece(begin_s, end_s, listener.finding()))
-        if whole is None or whole.size != listener.size:
-            whole = listener
+        if listener.size in whole:
+            whole[listener.size].merge(listener)
         else:
-            whole.merge(listener)
-    if whole is None:
+            whole[listener.size] = listener
+    if not pieces:
         raise SourceError(wanted=f"pictures from {address}", found="none", advice="Give a video or a picture.")
-    total = pieces[0].finding if len(pieces) == 1 else whole.finding()
+    total = pieces[0].finding if len(pieces) == 1 else max((w.finding() for w in whole.values()), key=lambda f: f.score)
     tiles = [piece.finding.tile for piece in pieces if piece.finding.found] or [total.tile]
+    heard = None if key is None else _heard([*tiles, np.sum(tiles, 0)], key)
     path = Path(address)
-    return Verdict(
-        tuple(pieces), total, _heard([*tiles, np.sum(tiles, 0)], key), credentials_in(path) if path.is_file() else None
-    )
+    return Verdict(tuple(pieces), total, heard, credentials_in(path) if path.is_file() else None)
 
 
 def _heard(tiles: list[NDArray[np.float32]], key: Key) -> Heard | None:
@@ -120,18 +119,31 @@ def _pictures(address: str) -> Iterator[tuple[float, NDArray[np.uint8], float | 
     container = open_container(address)
     try:
         all_s = None if container.duration is None else container.duration / av.time_base
-        first_s: float | None = None
-        for picture in container.decode(video=0):
+        rate_hz = float(container.streams.video[0].average_rate or 30)
+        for at_s, picture in _timed(container.decode(video=0), 1 / rate_hz):
             if max(picture.width, picture.height) > LARGEST_SIDE_PX:
                 raise SourceError(
                     wanted=f"pictures of at most {LARGEST_SIDE_PX} px from {address}",
                     found=f"{picture.width} x {picture.height}",
                     advice="Scale it down: a mark survives that.",
                 )
-            at_s = float(picture.time or 0.0)
-            first_s = at_s if first_s is None else first_s
-            yield at_s - first_s, np.ascontiguousarray(picture.to_ndarray(format="gray")), all_s
+            yield at_s, np.ascontiguousarray(picture.to_ndarray(format="gray")), all_s
     except av.FFmpegError:
         return
     finally:
         container.close()
+
+
+def _timed(pictures: Iterator[av.VideoFrame], period_s: float) -> Iterator[tuple[float, av.VideoFrame]]:
+    """Times that begin at 0 and never go back: a picture whose stamp is missing or lies behind is next at the file's rate."""
+    shift_s, last_s = 0.0, -period_s
+    for index, picture in enumerate(pictures):
+        stamp_s = None if picture.time is None else float(picture.time)
+        if index == 0 and stamp_s is not None:
+            shift_s = -stamp_s
+        at_s = last_s + period_s if stamp_s is None else stamp_s + shift_s
+        if at_s <= last_s:
+            at_s = last_s + period_s
+            shift_s = at_s - (stamp_s or 0.0)
+        yield at_s, picture
+        last_s = at_s

@@ -2,7 +2,7 @@
 
     embed_mark(picture, pattern)
 
-- `picture` (height, width, 3) uint8, changed in place.
+- `picture` (height, width, 3) uint8, C-contiguous (ValueError where it isn't), changed in place.
 - `pattern` (height, width) int8: UNIT is one grey level where the picture is plain.
 
 The picture is cut into blocks of BLOCK px from its top left. A block's `busy` is the least of what its four quarters

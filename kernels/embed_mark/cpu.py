@@ -53,4 +53,6 @@ def _embed(picture, values, pattern):  # type: ignore[no-untyped-def]
 
 def embed_mark(picture: NDArray[np.uint8], pattern: NDArray[np.int8]) -> None:
     """See the package."""
+    if not picture.flags.c_contiguous:
+        raise ValueError("embed_mark changes a C-contiguous picture")
     _embed(picture, picture.reshape(len(picture), -1), pattern)

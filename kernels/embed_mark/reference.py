@@ -10,6 +10,8 @@ from kernels.embed_mark import BLOCK, MOST, PLAIN, SLOPE, STEP
 
 def embed_mark(picture: NDArray[np.uint8], pattern: NDArray[np.int8]) -> None:
     """See the package."""
+    if not picture.flags.c_contiguous:
+        raise ValueError("embed_mark changes a C-contiguous picture")
     height, width = pattern.shape
     gain = _gains(picture[..., 1].astype(np.int32))
     gain = np.repeat(np.repeat(gain, BLOCK, 0), BLOCK, 1)[:height, :width]
