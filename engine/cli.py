@@ -147,28 +147,32 @@ def render(
     driver: Annotated[
         Path, typer.Option(help="Clip of the performer, a .performance, a CSV of Live Link Face, or speech.")
     ],
-    puppet: Annotated[str, typer.Option(help="Name of a shipped puppet, or a path.")],
     output: Annotated[Path, typer.Option(help="MP4 file to write.")],
-    size: Annotated[str, typer.Option(help="Size of the output.")] = "1280x720",
+    puppet: Annotated[str | None, typer.Option(help="Name of a shipped puppet, or a path.")] = None,
+    size: Annotated[str | None, typer.Option(help="Size of the output.")] = None,
     badge: Annotated[
         bool | None, typer.Option("--badge/--no-badge", help="The words in a corner that say what it is.")
     ] = None,
-    mode: Annotated[str, typer.Option(help="portrait, face2face or swap.")] = "portrait",
-    blend: Annotated[str, typer.Option(help="auto, feather, multiband or poisson: how a face is laid in.")] = "auto",
-    play: Annotated[str, typer.Option(help="loop, pingpong or hold, in mode face2face.")] = "loop",
-    occlusion: Annotated[str, typer.Option(help="network or none: what stays in front in mode swap.")] = "network",
-    neutral: Annotated[str, typer.Option(help="auto, or first: the first face is the neutral one.")] = "auto",
+    mode: Annotated[str | None, typer.Option(help="portrait, face2face or swap.")] = None,
+    blend: Annotated[
+        str | None, typer.Option(help="auto, feather, multiband or poisson: how a face is laid in.")
+    ] = None,
+    play: Annotated[str | None, typer.Option(help="loop, pingpong or hold, in mode face2face.")] = None,
+    occlusion: Annotated[str | None, typer.Option(help="network or none: what stays in front in mode swap.")] = None,
+    neutral: Annotated[str | None, typer.Option(help="auto, or first: the first face is the neutral one.")] = None,
     runtime: Annotated[
-        str, typer.Option(help="Of the networks: auto, none, openvino, torch-cpu, torch-cuda, tensorrt.")
-    ] = "auto",
+        str | None, typer.Option(help="Of the networks: auto, none, openvino, torch-cpu, torch-cuda, tensorrt.")
+    ] = None,
+    config: Annotated[Path | None, typer.Option(help="Settings from a TOML file; options win over it.")] = None,
 ) -> None:
     """Render a clip: one picture for each of its frames, in order, the same every time."""
     from engine.offline import render as render_clip
 
-    settings = read_config(None, {
+    options: dict[str, Any] = {
         "size": size, "neutral": neutral, "runtime": runtime, "puppet": puppet, "mode": mode, "blend": blend, "play": play,
-        "occlusion": occlusion, "badge": _shown(badge) or {},
-    })  # fmt: skip
+        "occlusion": occlusion, "badge": _shown(badge),
+    }  # fmt: skip
+    settings = read_config(config, {k: v for k, v in options.items() if v is not None})
     columns = (TextColumn("rendering"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with Progress(*columns, console=console, transient=True) as progress:
         task = progress.add_task("render", total=None)

@@ -28,6 +28,7 @@ from engine.puppet.enrol import REST, TASKS, Description, Seen, Task, require_sa
 from engine.puppet.format import Puppet, load_puppet, save_puppet
 from engine.puppet.shipped import SHIPPED_MAKER, shipped_folder
 from engine.switchboard import Switchboard
+from engine.trust.journal import Journal, read_log
 
 TODAY = dt.date.today()
 BRUNO = shipped_folder() / "bruno.puppet"
@@ -165,6 +166,42 @@ def test_check_explains(bruno: Puppet, tmp_path: Path) -> None:
         runner.invoke(app, ["puppet", "check", str(out), "--agreement", str(agreement)], catch_exceptions=False)
 
 
+def test_a_named_persons_badge_keeps_its_words(bruno: Puppet, tmp_path: Path) -> None:
+    named = {"kind": "agreement", "who": "A. Person", "agreement": "a.pdf", "agreement_sha256": "0" * 64}
+    path = saved(bruno, tmp_path / "named.puppet", **named)
+    shown = []
+    for words in (".", "AI puppet"):
+        config = RunConfig(puppet=str(path), size=(320, 180), runtime="none", badge={"text": words})
+        shown.append(Switchboard(config).scene._seal.badge.layer)
+    assert np.array_equal(*shown)
+
+
+def test_a_puppet_that_may_not_be_shown_is_passed_over_live(
+    bruno: Puppet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever is wrong with it, the run goes on with the one that is shown, and the log knows only that one."""
+    monkeypatch.setenv("MIMICAM_HOME", str(tmp_path))
+    folder = tmp_path / "puppets"
+    folder.mkdir()
+    saved(bruno, folder / "a [b].puppet", who="A [/x]", outlets=("recording",))
+    saved(bruno, folder / "b.puppet", date=TODAY - dt.timedelta(9), expires=TODAY - dt.timedelta(1))
+    saved(bruno, folder / "c.puppet", modes=("portrait",))
+    told: list[str] = []
+    journal = Journal()
+    board = Switchboard(
+        RunConfig(puppet="cleo", size=(160, 90), runtime="none", occlusion="none"), told.append, journal
+    )
+    board.ask_puppet()
+    board.serve()
+    assert ["'live'" in told[0], "it ended on" in told[1], told[2]] == [True, True, "portrait with c"]
+    board.ask_mode()
+    board.serve()
+    assert [text.partition(":")[0] for text in told[3:]] == ["not face2face with c", "not swap with c"]
+    log = list(read_log(tmp_path / "log" / "log.jsonl"))
+    assert [entry.get("puppet") for entry in log] == [None, "cleo", "bruno"]
+    assert [part.sha256 for part in board.credentials().ingredients] == [entry["sha256"] for entry in log[1:]]
+
+
 # consent `self`: a face before the camera, as points that move
 
 
@@ -224,6 +261,13 @@ def test_a_face_that_goes_away_or_jumps_is_not_one_that_stays(bruno: Puppet) -> 
         watch(interrupted(lambda i, p: p if i < 2 else None), TASKS, lambda text: None)
     with pytest.raises(ConsentError, match="jumped"):
         watch(interrupted(lambda i, p: p if i < 2 else p + 400), TASKS, lambda text: None)
+    with pytest.raises(ConsentError, match="went away"):  # the camera stood still meanwhile
+        watch(
+            ((replace(f, captured_s=f.captured_s + (f.index > 2)), p) for f, p in Person(bruno).faces()),
+            TASKS, lambda text: None,
+        )  # fmt: skip
+    with pytest.raises(ConsentError, match="within 15 s"):  # nobody there
+        watch(interrupted(lambda i, p: None), TASKS, lambda text: None)
     with pytest.raises(ConsentError, match="ended"):
         watch(iter(list(Person(bruno).faces())[:3]), TASKS, lambda text: None)
 

@@ -33,6 +33,7 @@ from engine.trust.payload import Payload, chips_of, payload_in
 from engine.trust.reader import read_mark
 from engine.trust.seal import Seal
 from kernels.embed_mark.cpu import embed_mark
+from kernels.registry import load
 
 KEY, OTHER = Key(bytes(range(32))), Key(bytes(32))
 PAYLOAD = Payload(0x1234567, dt.date(2026, 11, 26))
@@ -193,7 +194,7 @@ def test_badge_fits(text: str, width: int, height: int) -> None:
 
 
 def test_every_picture_of_a_scene_is_sealed(bruno: Puppet) -> None:
-    """Seen, lost or idle; also what fades from one puppet to the next."""
+    """Seen, lost or idle, and what fades from one puppet to the next, which bears the new one's mark."""
     frame = Frame(np.zeros((90, 160, 3), np.uint8), 0, 0.0)
     seal = Seal.of(KEY, 1, 160, 90, None)
 
@@ -213,6 +214,11 @@ def test_every_picture_of_a_scene_is_sealed(bruno: Puppet) -> None:
         assert 0 < np.abs(a.astype(int) - b).max() <= 6
     assert scene.idle(5.0) is not None
     assert counting.count == 4
+    following = Counting()
+    scene.show(PortraitView(bruno, 160, 90), following)
+    for index in range(3, 6):
+        scene(Tracked(Frame(frame.bgr, index, 6.0 + index / 30), None, None, performance()))
+    assert (counting.count, following.count) == (4, 3)
 
 
 @pytest.fixture(scope="module")
@@ -264,3 +270,24 @@ def test_verify_of_what_is_no_video(tmp_path: Path) -> None:
     bad.write_bytes(b"nothing")
     with pytest.raises(SourceError):
         read_mark(str(bad), KEY)
+
+
+def test_verify_of_pictures_without_times(picture: NDArray[np.uint8], tmp_path: Path) -> None:
+    """A raw stream has none: its pictures follow each other at its rate."""
+    path = tmp_path / "raw.h264"
+    with av.open(str(path), "w", format="h264") as container:
+        stream = container.add_stream("libx264", rate=Fraction(10))
+        stream.width, stream.height, stream.pix_fmt = 640, 360, "yuv420p"
+        for _ in range(30):
+            shown = av.VideoFrame.from_ndarray(resized(marked(picture), 640, 360), format="bgr24")
+            container.mux(stream.encode(shown))
+        container.mux(stream.encode(None))
+    verdict = read_mark(str(path), KEY)
+    assert verdict.marked
+    assert verdict.pieces[-1].end_s > 1
+
+
+def test_nothing_is_marked_unseen_where_memory_is_not_in_order() -> None:
+    for implementation in ("reference", "cpu"):
+        with pytest.raises(ValueError, match="C-contiguous"):
+            load("embed_mark", implementation)(np.zeros((16, 16, 3), np.uint8)[::-1], np.zeros((16, 16), np.int8))

@@ -39,6 +39,12 @@ def test_who_may_import_whom(package: str) -> None:
         assert imported(path) <= MAY_IMPORT[package], path
 
 
+def test_every_folder_of_ours_is_a_package() -> None:
+    for package in OURS:
+        folders = {path.parent for path in (ROOT / package).rglob("*.py")}
+        assert all((folder / "__init__.py").is_file() for folder in folders), package
+
+
 def test_live_knows_nothing_of_faces() -> None:
     for path in (ROOT / "engine" / "live").glob("*.py"):
         text = path.read_text(encoding="utf-8")

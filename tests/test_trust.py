@@ -11,6 +11,7 @@ import av
 import numpy as np
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.serialization import BestAvailableEncryption, Encoding, PrivateFormat
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from typer.testing import CliRunner
@@ -18,7 +19,7 @@ from typer.testing import CliRunner
 from engine.capture.open import demo_clip
 from engine.cli import app
 from engine.config import RunConfig, read_config
-from engine.errors import ConfigError, OutputError
+from engine.errors import ConfigError, MimicamError, OutputError
 from engine.live.frame import Frame
 from engine.offline import render
 from engine.output.video_file import VideoFileSink
@@ -190,3 +191,32 @@ def test_a_rendering_is_marked_logged_and_says_of_what_it_was_made(fresh_home: P
     told = json.loads(answer.output)
     assert (answer.exit_code, told["payload"]["name"]) == (0, "ada")
     assert CliRunner().invoke(app, ["verify", str(demo_clip()), "--seconds", "1"]).exit_code == 20
+
+
+def test_a_run_that_fails_is_logged_to_its_end(fresh_home: Path, tmp_path: Path) -> None:
+    with pytest.raises(MimicamError):
+        render(tmp_path / "none.mp4", tmp_path / "out.mp4", RunConfig(puppet="ada", size=(64, 64), runtime="none"))
+    log = list(read_log(fresh_home / "log" / "log.jsonl"))
+    assert [entry["event"] for entry in log] == ["started", "shown", "ended"]
+    assert "none.mp4" in log[2]["failure"]
+    assert len({entry["run"] for entry in log}) == 1
+
+
+@pytest.mark.parametrize("listed", [["x"], [None], "x", {"a": 1}, [{"role": None}]])
+def test_manifests_of_any_shape_can_be_shown(tmp_path: Path, listed: object, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "a.mp4"
+    credentials = Credentials(own_certificate(), ())
+    manifest = credentials._manifest("a")
+    manifest["assertions"][1]["data"] = {"ingredients": listed}
+    monkeypatch.setattr(Credentials, "_manifest", lambda self, title: manifest)
+    assert credentials_in(record(path, credentials)) is not None
+
+
+def test_an_encrypted_or_empty_key_is_told(fresh_home: Path) -> None:
+    key = maker_key()
+    path = keys_folder() / "maker.pem"
+    path.write_bytes(key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, BestAvailableEncryption(b"secret")))
+    for content in (path.read_bytes(), b""):
+        path.write_bytes(content)
+        with pytest.raises(ConfigError, match="a key in"):
+            maker_key()

@@ -35,6 +35,8 @@ from engine.errors import MimicamError
 from engine.face import arkit
 from engine.face.calibration import Neutral
 from engine.face.profile import Profile, load_profile, save_profile
+from engine.live.frame import Frame
+from engine.output.video_file import VideoFileSink
 from engine.perform.recording import find_performance, load_performance
 from engine.protocols.csv_file import load_csv, save_csv
 from engine.protocols.sample import MalformedPacketError, Sample
@@ -44,9 +46,14 @@ from engine.puppet.format import Puppet, Reference, load_puppet, save_puppet
 from engine.puppet.shipped import shipped_folder
 from engine.render.clip_view import ClipView
 from engine.render.portrait_view import PortraitView
-from engine.render.scene import Scene
-from engine.render.view import View, talking
+from engine.render.quality import LADDER
+from engine.render.view import Shown, View, talking
+from engine.trust.chips import Key
+from engine.trust.credentials import Credentials, Ingredient, credentials_in, own_certificate
+from engine.trust.journal import Journal, first_break, read_log
 from engine.trust.keys import maker_key
+from engine.trust.reader import read_mark
+from engine.trust.seal import Seal
 from engine.trust.signature import hash_of_members, sign
 
 SLOWEST_S: Final = 5.0
@@ -181,13 +188,43 @@ def _calibration() -> list[bytes]:
         return [(Path(folder) / "a.calibration").read_bytes()]
 
 
+def _marked_clip() -> list[bytes]:
+    """A second of a plain picture with a mark, and credentials."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "a.mp4"
+        sink, seal = VideoFileSink(path, 5, wait=True), Seal.of(Key(bytes(32)), 1, 160, 90, None)
+        for index in range(5):
+            picture = np.full((90, 160, 3), 128, np.uint8)
+            seal.set(picture)
+            sink.send(Frame(picture, index, index / 5))
+        sink.close()
+        Credentials(own_certificate(), (Ingredient("puppet", "a", "00" * 32),)).sign(path)
+        return [path.read_bytes()]
+
+
+def _log() -> list[bytes]:
+    with tempfile.TemporaryDirectory() as folder:
+        journal = Journal(Path(folder) / "log.jsonl")
+        for _ in range(3):
+            journal.add("shown", puppet="ada", outputs=["virtual"])
+        return [(Path(folder) / "log.jsonl").read_bytes()]
+
+
+def _verified(path: Path) -> object:
+    return read_mark(str(path), Key(bytes(32))), credentials_in(path)
+
+
+def _checked(path: Path) -> object:
+    return list(read_log(path)), first_break(path)
+
+
 def _worn(path: Path) -> object:
-    """Read, and drawn once in each mode that it has without a performer."""
+    """Read, and drawn in each mode that it has without a performer, all frames of a clip."""
     puppet = load_puppet(path)
     views: list[View] = [PortraitView(puppet, 64, 64)]
     if puppet.clip is not None:
         views.append(ClipView(puppet, 64, 64))
-    return [Scene(view).draw(talking()) for view in views]
+    return [view.draw(Shown(talking(), i / 30), LADDER[0]) for view in views for i in range(3)]
 
 
 def _csv() -> list[bytes]:
@@ -230,6 +267,8 @@ FILES: Final = (
         (MimicamError,),
     ),
     Target("calibration", _calibration, _through_a_file(".calibration", load_profile), (MimicamError,)),
+    Target("recording", _marked_clip, _through_a_file(".mp4", _verified), (MimicamError,)),
+    Target("log", _log, _through_a_file(".jsonl", _checked), ()),
     Target("csv", _csv, _through_a_file(".csv", load_csv), (MimicamError,)),
     Target(
         "settings", lambda: [SETTINGS], _through_a_file(".toml", lambda path: read_config(path, {})), (MimicamError,)

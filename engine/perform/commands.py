@@ -61,6 +61,7 @@ def replay(
     runtime: Annotated[str | None, typer.Option(help="As of run.")] = None,
     loop: Annotated[bool, typer.Option("--loop", help="Over and over.")] = False,
     report: Annotated[Path | None, typer.Option(help="Write the report to this JSON file.")] = None,
+    config: Annotated[Path | None, typer.Option(help="Settings from a TOML file; options win over it.")] = None,
 ) -> None:
     """Let a puppet do a recorded performance, live, without a camera. `mimicam render` takes the file too."""
     from engine.perform.recording import find_performance
@@ -71,5 +72,5 @@ def replay(
         "camera": performance, "puppet": puppet, "output": tuple(output) if output else None,
         "size": size, "runtime": runtime, "report": report,
     }  # fmt: skip
-    config = read_config(None, {k: v for k, v in options.items() if v is not None})
-    run_loop(config, console, Replay(find_performance(performance), loop=loop))
+    settings = read_config(config, {k: v for k, v in options.items() if v is not None})
+    run_loop(settings, console, Replay(find_performance(performance), loop=loop))
