@@ -50,7 +50,12 @@ from models.config import CONFIGS
 from tools.occluders import KINDS, Occluders
 
 CONSENT = Consent(
-    kind="agreement", who="research subjects", date=dt.date(2026, 11, 25), scope="evaluation", agreement="data licence"
+    kind="agreement",
+    who="research subjects",
+    date=dt.date(2026, 11, 25),
+    scope="evaluation",
+    agreement="data licence",
+    agreement_sha256="0" * 64,
 )
 LEAST_RANGE = 0.10  # of openings (inter-ocular distances) and lids (eye widths) that can be measured
 EVERY = 5  # frames of a clip that are swapped on to themselves alone

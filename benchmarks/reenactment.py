@@ -106,6 +106,7 @@ def _puppet(reference: Reference) -> Puppet:
         date=dt.date(2026, 11, 22),
         scope="evaluation",
         agreement="data licence",
+        agreement_sha256="0" * 64,
     )
     return Puppet("evaluation", consent.date, "evaluation data", consent, (reference,))
 

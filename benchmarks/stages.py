@@ -24,6 +24,7 @@ from benchmarks.budget import BUDGET_MS
 from benchmarks.results import write_result
 from engine.capture.open import demo_clip
 from engine.capture.video_file import VideoFile
+from engine.config import BADGE_TEXT
 from engine.face.performance import Performance
 from engine.live.frame import Frame
 from engine.live.meter import Meter
@@ -38,6 +39,9 @@ from engine.render.portrait_view import PortraitView
 from engine.render.quality import LADDER
 from engine.render.scene import Rendered, Scene
 from engine.track.tracker import Tracker
+from engine.trust.badge import Badge
+from engine.trust.chips import Key
+from engine.trust.seal import Seal
 
 WARM_UP = 20
 
@@ -83,6 +87,7 @@ def instrumented(watch: Stopwatch, tracker: Tracker, scene: Scene) -> Iterator[N
     portrait = scene.view.portrait
     places: list[tuple[Any, str, str]] = [
         (tracker, "find", "track: landmarks"),
+        (scene, "_sealed", "render: badge and mark"),
         (portrait.face, "retarget", "render: retarget"),
         (portrait.photograph.mouth, "draw", "render: mouth"),
         (portrait.photograph.irises, "draw", "render: irises"),
@@ -107,7 +112,9 @@ def measure(frames: int) -> dict[str, dict[str, float]]:
     """Percentiles of each stage and part over the demo clip at 1280 x 720, one stage at a time."""
     watch = Stopwatch()
     video, tracker = VideoFile(demo_clip()), Tracker()
-    scene = Scene(PortraitView(load_puppet(find_puppet("bruno")), 1280, 720, networks=load_networks("auto")))
+    view = PortraitView(load_puppet(find_puppet("bruno")), 1280, 720, networks=load_networks("auto"))
+    badge = Badge.of(BADGE_TEXT, "bottom-right", 1280, 720)
+    scene = Scene(view, seal=Seal.of(Key(bytes(32)), 1, 1280, 720, badge))
     scene.draw(Performance.neutral())
     with instrumented(watch, tracker, scene):
         source = islice(video, frames + WARM_UP)

@@ -165,7 +165,7 @@ def test_puppet_new_check_and_list(tmp_path: Path, bruno: Puppet) -> None:
     assert made.returncode == 0, made.stderr
     assert load_puppet(out).consent.who == "a tester"
     checked = mimicam("puppet", "check", str(out))
-    assert "consent: self, a tester" in checked.stdout
+    assert "consent: public-domain, a tester" in checked.stdout
     listed = mimicam("puppet", "list")
     assert all(name in listed.stdout for name in ("ada", "bruno", "cleo"))
 

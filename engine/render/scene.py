@@ -81,11 +81,15 @@ class Scene:
     def _show(self, performance: Performance | None, tracked: Tracked | None, now_s: float) -> Rendered:
         motion, state = self._motion(performance, now_s)
         shown = Shown(motion, now_s, state, self._motion.strength, tracked)
-        picture = self._picture(shown)
-        if self._seal is not None:
-            picture = np.array(picture, order="C")  # a view may keep what it gave
-            self._seal.set(picture)
-        return Rendered(Frame(picture, self._last_index or 0, now_s), state)
+        return Rendered(Frame(self._sealed(self._picture(shown)), self._last_index or 0, now_s), state)
+
+    def _sealed(self, picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        """With badge and mark; a view may keep what it gave, so that is left as it is."""
+        if self._seal is None:
+            return picture
+        result = np.array(picture, order="C")
+        self._seal.set(result)
+        return result
 
     def _picture(self, shown: Shown) -> NDArray[np.uint8]:
         self._take_next(shown.now_s)
