@@ -53,17 +53,23 @@ def render(
     with running() as journal:
         board = Switchboard(config, journal=journal)
         if performed:
-            counts = _render_performance(load_moments(driver), board.scene, output, progress)
+            done, lost, damaged = _render_performance(load_moments(driver), board.scene, output, progress)
         else:
-            counts = _render_clip(driver, board.scene, output, config, progress)
+            done, lost, damaged = _render_clip(driver, board.scene, output, config, progress)
     board.credentials(Ingredient("driver", driver.name, hash_of_file(driver))).sign(output)
-    return counts
+    if damaged:
+        raise SourceError(
+            wanted=f"all of {driver}",
+            found=f"it is damaged after {done} frames",
+            advice=f"{output} holds what could be read.",
+        )
+    return done, lost
 
 
 def _render_clip(
     driver: Path, scene: Scene, output: Path, config: RunConfig, progress: Callable[[int, int | None], None]
-) -> tuple[int, int]:
-    """One picture for each frame."""
+) -> tuple[int, int, bool]:
+    """One picture for each frame. How many, in how many nobody was found, and whether it is damaged after them."""
     video = VideoFile(driver)
     found = neutral_of_clip(driver) if config.neutral == "auto" else None
     tracker = Tracker(Calibration(found, window_s=0.0))
@@ -75,21 +81,15 @@ def _render_clip(
             sink.send(scene(tracked).frame)
             done += 1
             progress(done, video.frames)
-    if video.damaged:
-        raise SourceError(
-            wanted=f"all of {driver}",
-            found=f"it is damaged after {done} frames",
-            advice=f"{output} holds what could be read.",
-        )
-    return done, lost
+    return done, lost, video.damaged
 
 
 def _render_performance(
     moments: list[Moment], scene: Scene, output: Path, progress: Callable[[int, int | None], None]
-) -> tuple[int, int]:
-    """One picture for each moment, at its own time."""
+) -> tuple[int, int, bool]:
+    """The same of a performance: one picture for each moment, at its own time."""
     with closing(VideoFileSink(output, REPLAY_RATE_HZ, wait=True)) as sink:
         for frame in frames_of(moments):
             sink.send(scene(tracked(moments, frame)).frame)
             progress(frame.index + 1, len(moments))
-    return len(moments), sum(moment.performance is None for moment in moments)
+    return len(moments), sum(moment.performance is None for moment in moments), False

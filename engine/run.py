@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 from rich.console import Console
@@ -117,11 +118,21 @@ def _run(config: RunConfig, console: Console, replay: Replay | None, journal: Jo
     if config.report is not None:
         write_json(report, config.report)
     if pipeline.output_ended and meter.counted("rendered"):
-        with console.status("signing"):
-            for recording in recordings_in(config.output):
-                switchboard.credentials().sign(recording)
+        unsigned = _sign(recordings_in(config.output), switchboard, console)
+        failure = failure or unsigned
     if failure is not None:
         raise failure
+
+
+def _sign(recordings: list[Path], switchboard: Switchboard, console: Console) -> MimicamError | None:
+    """Put credentials into recordings that are done; what kept one from it."""
+    with console.status("signing"):
+        try:
+            for recording in recordings:
+                switchboard.credentials().sign(recording)
+        except MimicamError as error:
+            return error
+    return None
 
 
 def _refuse_swap_without_pictures(config: RunConfig, replay: Replay | None) -> None:

@@ -86,9 +86,8 @@ class Switchboard:
         if worn not in self._worn:
             self._worn.append(worn)
         badge = self._config.badge
-        text = (
-            badge.text if puppet.consent.kind in WITHOUT_BADGE else BADGE_TEXT
-        )  # a named person's can't be worded away
+        # a named person's can't be worded away
+        text = badge.text if puppet.consent.kind in WITHOUT_BADGE else BADGE_TEXT
         drawn = Badge.of(text, badge.corner, *self._config.size) if badge.shown else None
         return view, Seal.of(self._key, puppet.signed.number, *self._config.size, drawn)
 

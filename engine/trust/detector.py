@@ -31,7 +31,7 @@ ROOM_PX: Final = 19  # and of how busy it is
 QUIET: Final = 0.35  # grey levels: less than this is not made louder
 QUIET_MEAN: Final = 0.15  # the same of the mean of whitened pictures
 LOUDEST: Final = 3.0  # of what is whitened
-FOUND: Final = 8.5  # standard deviations above chance; see benchmarks/mark.py for what chance reaches
+FOUND: Final = 8.5  # standard deviations above chance; `mimicam bench mark` says what chance reaches
 
 
 @dataclass(frozen=True, slots=True)
