@@ -4,8 +4,9 @@ Faces of stills and clips with things pasted in front of them (`tools/occluders.
 composited hands (Nirkin et al., ICCV 2019, section 4.1). The matte of the picture before is an input, so that the answer is
 steady; in training it is the truth moved a little, nothing, or wrong.
 
-Writes to OUT/occlusion: `checkpoint.pt` (go on from it by calling the same command again), `weights.pt` (EMA), `log.jsonl`,
-`sheet.png`. `tools.ship_renderer` makes shipped weights of it. Needs the extra `train`.
+Begins with the shipped weights, unless told `--anew`. Writes to OUT/occlusion: `checkpoint.pt` (go on from it by
+calling the same command again), `weights.pt` (EMA), `log.jsonl`, `sheet.png`. `tools.ship_renderer` makes shipped
+weights of it. Needs the extra `train`.
 """
 
 from __future__ import annotations
