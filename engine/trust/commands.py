@@ -82,7 +82,11 @@ def _tell(address: str, verdict: Verdict) -> None:
         _say(f"{address}: no mark of mimicam found (score {verdict.score:.1f}). That proves nothing.")
     shown = verdict.credentials
     if shown is None:
-        _say("  no content credentials")
+        _say(
+            "  no content credentials"
+            if "://" not in address
+            else "  content credentials are looked for in files alone"
+        )
         return
     _say(
         f"  content credentials: {shown.state}, signed by '{shown.signer}', made with {shown.generator}"
