@@ -9,7 +9,6 @@ are judged by a network that the product doesn't use; lids, which that one doesn
 
 from __future__ import annotations
 
-import datetime as dt
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -21,7 +20,7 @@ from numpy.typing import NDArray
 from rich.console import Console
 
 from benchmarks.judge import Judge, features, unit_px
-from benchmarks.reenactment import Clip, evaluation_portraits, range_of, read_clip
+from benchmarks.reenactment import CONSENT, Clip, evaluation_portraits, range_of, read_clip
 from benchmarks.results import write_result
 from engine.face import landmarks as lm
 from engine.face.calibration import Calibration
@@ -32,7 +31,6 @@ from engine.face.retarget import Target
 from engine.live.frame import Frame
 from engine.machine import describe
 from engine.puppet.clip import frame_at
-from engine.puppet.consent import Consent
 from engine.puppet.format import Puppet, Reference
 from engine.puppet.make_clip import make_clip_puppet
 from engine.render.clip_view import ClipView
@@ -49,14 +47,6 @@ from engine.track.tracker import Tracked, Tracker
 from models.config import CONFIGS
 from tools.occluders import KINDS, Occluders
 
-CONSENT = Consent(
-    kind="agreement",
-    who="research subjects",
-    date=dt.date(2026, 11, 25),
-    scope="evaluation",
-    agreement="data licence",
-    agreement_sha256="0" * 64,
-)
 LEAST_RANGE = 0.10  # of openings (inter-ocular distances) and lids (eye widths) that can be measured
 EVERY = 5  # frames of a clip that are swapped on to themselves alone
 WHOLE = 2.6  # side of a crop of a face, inter-ocular distances

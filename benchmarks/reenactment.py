@@ -50,6 +50,14 @@ MEASURES = {
     "pitch": (8.0, 0.95),
     "roll": (8.0, 0.95),
 }
+CONSENT = Consent(  # of puppets that are measured with and never kept
+    kind="agreement",
+    who="research subjects",
+    date=dt.date(2026, 11, 25),
+    scope="evaluation",
+    agreement="data licence",
+    agreement_sha256="0" * 64,
+)
 JITTER_TARGET = 1.0
 
 
@@ -100,15 +108,7 @@ def scene_of(reference: Reference, *, keep_expression: bool = False, networks: N
 
 
 def _puppet(reference: Reference) -> Puppet:
-    consent = Consent(
-        kind="agreement",
-        who="research subjects",
-        date=dt.date(2026, 11, 22),
-        scope="evaluation",
-        agreement="data licence",
-        agreement_sha256="0" * 64,
-    )
-    return Puppet("evaluation", consent.date, "evaluation data", consent, (reference,))
+    return Puppet("evaluation", CONSENT.date, "evaluation data", CONSENT, (reference,))
 
 
 def range_of(values: NDArray[np.float64]) -> float:

@@ -4,16 +4,13 @@ from __future__ import annotations
 
 import datetime as dt
 import pickle
-import tomllib
 import zipfile
 from collections.abc import Callable
-from hashlib import sha256
 from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
-import tomli_w
 from conftest import performance
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from hypothesis import HealthCheck, given, settings
@@ -28,8 +25,7 @@ from engine.puppet.make import make_puppet, reference_from_photo
 from engine.puppet.shipped import find_puppet, known_puppets, shipped_folder
 from engine.render.portrait_view import PortraitView
 from engine.render.scene import Scene
-from engine.trust.keys import maker_key
-from engine.trust.signature import hash_of_members, sign
+from tools.fuzz import signed
 
 CONSENT = Consent(kind="synthetic", who="nobody", date=dt.date(2026, 1, 2), scope="tests")
 
@@ -48,12 +44,7 @@ def signed_again(path: Path, key: Ed25519PrivateKey | None = None) -> Path:
     """The puppet with its content hashed and signed anew, as who makes a hostile one can."""
     with zipfile.ZipFile(path) as old:
         members = {name: old.read(name) for name in old.namelist()}
-    table = tomllib.loads(members.pop("puppet.toml").decode())
-    table["content"] = hash_of_members({name: sha256(content).hexdigest() for name, content in members.items()})
-    table["signature"] = sign(table, key or maker_key())
-    with zipfile.ZipFile(path, "w") as new:
-        for name, content in ({"puppet.toml": tomli_w.dumps(table).encode()} | members).items():
-            new.writestr(name, content)
+    path.write_bytes(signed(members, key))
     return path
 
 

@@ -30,6 +30,7 @@ from typing import Final
 import cv2
 import numpy as np
 import tomli_w
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from engine.config import read_config
 from engine.errors import MimicamError
@@ -120,14 +121,14 @@ def damaged_member(content: bytes, random: np.random.Generator) -> bytes:
     return signed(members)
 
 
-def signed(members: dict[str, bytes]) -> bytes:
+def signed(members: dict[str, bytes], key: Ed25519PrivateKey | None = None) -> bytes:
     """A zip of a puppet's members, the manifest with a hash and a signature that fit, as far as it is a table at all."""
     manifest = members["puppet.toml"]
     others = {name: content for name, content in members.items() if name != "puppet.toml"}
     try:
         table = tomllib.loads(manifest.decode())
         table["content"] = hash_of_members({name: sha256(content).hexdigest() for name, content in others.items()})
-        table["signature"] = sign(tomllib.loads(tomli_w.dumps(table)), maker_key())
+        table["signature"] = sign(tomllib.loads(tomli_w.dumps(table)), key or maker_key())
         manifest = tomli_w.dumps(table).encode()
     except (UnicodeDecodeError, tomllib.TOMLDecodeError, ValueError, TypeError):
         pass

@@ -12,9 +12,9 @@ import typer
 from numpy.typing import NDArray
 from pydantic import ValidationError
 from rich.console import Console
-from rich.markup import escape
 from rich.progress import BarColumn, Progress, TextColumn
 from rich.table import Table
+from rich.text import Text
 
 from engine.errors import ConfigError, ConsentError, MimicamError
 from engine.face.landmarks import Points
@@ -25,7 +25,7 @@ from engine.puppet.shipped import SHIPPED_MAKER, find_puppet, known_puppets, use
 from engine.trust.keys import fingerprint, maker_key, public_bytes
 
 app = typer.Typer(no_args_is_help=True, help="Make, check and list puppets.")
-console = Console()
+console = Console(markup=False, highlight=False)  # words of others may hold what looks like markup
 
 
 @app.command("new")
@@ -57,7 +57,7 @@ def puppet_new(
         _see_live(puppet, camera)
     save_puppet(puppet, out)
     of = f"{len(photos)} photograph(s)" if puppet.clip is None else f"{len(puppet.clip)} frames"
-    _say(f"{out}: made from {of}, consent '{record.kind}' of {record.who}")
+    console.print(f"{out}: made from {of}, consent '{record.kind}' of {record.who}")
 
 
 def _made(photos: list[Path], name: str, record: Consent) -> Puppet:
@@ -153,17 +153,17 @@ def puppet_check(
     found = load_puppet(find_puppet(puppet))
     record = found.consent
     clip = "" if found.clip is None else f", a clip of {len(found.clip) / found.clip.rate_hz:.1f} s"
-    _say(f"{found.name}: good, {len(found.references)} photograph(s){clip}, made {found.created}")
-    _say(f"  consent: {record.kind}, {record.who}, {record.date}, for {record.scope}")
+    console.print(f"{found.name}: good, {len(found.references)} photograph(s){clip}, made {found.created}")
+    console.print(f"  consent: {record.kind}, {record.who}, {record.date}, for {record.scope}")
     until = "without end" if record.expires is None else f"until {record.expires}"
-    _say(f"  allowed: {', '.join((*record.modes, *record.outlets))}, {until}")
+    console.print(f"  allowed: {', '.join((*record.modes, *record.outlets))}, {until}")
     if record.agreement is not None:
-        _say(f"  agreement: {record.agreement}, SHA-256 {record.agreement_sha256}")
+        console.print(f"  agreement: {record.agreement}, SHA-256 {record.agreement_sha256}")
     assert found.signed is not None
     console.print(
         f"  signed: by {_maker(found.signed.maker)}; unchanged since. Marks call it {found.signed.number:07x}"
     )
-    _say(f"  origin: {found.origin}")
+    console.print(f"  origin: {found.origin}")
     if agreement is not None and not agreement.is_file():
         raise ConfigError(
             wanted=f"the agreement {agreement}", found="no such file", advice="Give the path of the file."
@@ -174,11 +174,6 @@ def puppet_check(
             found="another file, or it was changed",
             advice="Find the file that was agreed to, or make the puppet anew with this one.",
         )
-
-
-def _say(text: str) -> None:
-    """Words of others may hold what looks like markup."""
-    console.print(text, markup=False, highlight=False)
 
 
 def _maker(maker: str) -> str:
@@ -194,7 +189,7 @@ def puppet_list() -> None:
     for path in known_puppets():
         try:
             puppet = load_puppet(path)
-            table.add_row(escape(path.stem), str(len(puppet.references)), puppet.consent.kind, escape(str(path)))
+            table.add_row(path.stem, str(len(puppet.references)), puppet.consent.kind, str(path))
         except MimicamError as error:
-            table.add_row(escape(path.stem), "", f"[red]{escape(error.found)}[/]", escape(str(path)))
+            table.add_row(path.stem, "", Text(error.found, "red"), str(path))
     console.print(table)

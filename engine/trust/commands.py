@@ -9,7 +9,6 @@ from typing import Annotated, Any
 
 import typer
 from rich.console import Console
-from rich.markup import escape
 from rich.progress import BarColumn, Progress, TextColumn
 from rich.table import Column, Table
 
@@ -21,7 +20,7 @@ UNMARKED, BROKEN = 20, 21  # exit codes
 LONGEST_STREAM_S = 60.0
 
 log_app = typer.Typer(no_args_is_help=True, help="When which puppet was live, and where it went.")
-console = Console()
+console = Console(markup=False, highlight=False)  # words of others may hold what looks like markup
 
 
 def verify(
@@ -75,30 +74,25 @@ def _as_json(address: str, verdict: Verdict) -> dict[str, Any]:
 
 def _tell(address: str, verdict: Verdict) -> None:
     if verdict.marked:
-        _say(f"{address}: made by mimicam (score {verdict.score:.1f}, by chance {verdict.chance:.0e})")
-        _say(f"  marked: {_times(verdict)}")
-        _say(f"  {_payload_line(verdict)}")
+        console.print(f"{address}: made by mimicam (score {verdict.score:.1f}, by chance {verdict.chance:.0e})")
+        console.print(f"  marked: {_times(verdict)}")
+        console.print(f"  {_payload_line(verdict)}")
     else:
-        _say(f"{address}: no mark of mimicam found (score {verdict.score:.1f}). That proves nothing.")
+        console.print(f"{address}: no mark of mimicam found (score {verdict.score:.1f}). That proves nothing.")
     shown = verdict.credentials
     if shown is None:
-        _say(
+        console.print(
             "  no content credentials"
             if "://" not in address
             else "  content credentials are looked for in files alone"
         )
         return
-    _say(
+    console.print(
         f"  content credentials: {shown.state}, signed by '{shown.signer}', made with {shown.generator}"
         + (", by an AI" if shown.made_by_ai else "")
     )
     for part in shown.ingredients:
-        _say(f"    {part.role} {part.name} {part.sha256[:16]}")
-
-
-def _say(text: str) -> None:
-    """Words of others may hold what looks like markup."""
-    console.print(text, markup=False, highlight=False)
+        console.print(f"    {part.role} {part.name} {part.sha256[:16]}")
 
 
 def _times(verdict: Verdict) -> str:
@@ -148,9 +142,7 @@ def log_show(as_json: Annotated[bool, typer.Option("--json", help="Print its lin
         outputs = entry.get("outputs")
         shown = ", ".join(map(str, outputs)) if isinstance(outputs, list) else str(entry.get("failure") or "")
         at = str(entry.get("at", ""))[:19].replace("T", " ")
-        table.add_row(
-            at, *(escape(str(entry.get(k, ""))) for k in ("event", "puppet", "consent", "mode")), escape(shown)
-        )
+        table.add_row(at, *(str(entry.get(k, "")) for k in ("event", "puppet", "consent", "mode")), shown)
     console.print(table)
 
 

@@ -136,7 +136,7 @@ class Credentials:
 
 
 @dataclass(frozen=True, slots=True)
-class Shown:
+class Statement:
     """The credentials of a file."""
 
     state: str  # of C2PA's validation: Trusted, Valid (whole, by a signer whom nobody vouches for) or Invalid
@@ -146,7 +146,7 @@ class Shown:
     ingredients: tuple[Ingredient, ...]
 
 
-def credentials_in(path: Path) -> Shown | None:
+def credentials_in(path: Path) -> Statement | None:
     """What a file says of itself; None where it says nothing, or can't."""
     try:
         with c2pa.Reader(path) as reader:
@@ -154,18 +154,18 @@ def credentials_in(path: Path) -> Shown | None:
     except (c2pa.C2paError, OSError, ValueError):
         return None
     try:
-        return _shown(store, state)
+        return _statement(store, state)
     except (AttributeError, TypeError):  # a manifest of any shape can be signed
-        return Shown("Invalid", "unknown", "unknown", False, ())
+        return Statement("Invalid", "unknown", "unknown", False, ())
 
 
-def _shown(store: dict[str, Any], state: str) -> Shown:
+def _statement(store: dict[str, Any], state: str) -> Statement:
     """AttributeError or TypeError where a manifest is not what ours are."""
     manifest = store.get("manifests", {}).get(store.get("active_manifest"), {})
     assertions = {a.get("label"): a.get("data", {}) for a in manifest.get("assertions", [])}
     actions = assertions.get("c2pa.actions.v2", {}).get("actions", [])
     listed = assertions.get(INGREDIENTS, {}).get("ingredients", [])
-    return Shown(
+    return Statement(
         state,
         str(manifest.get("signature_info", {}).get("common_name") or manifest.get("signature_info", {}).get("issuer")),
         ", ".join(str(g.get("name")) for g in manifest.get("claim_generator_info", [])),

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import datetime as dt
 from dataclasses import dataclass
+from functools import cache
 from typing import Final
 
 import numpy as np
@@ -43,6 +44,7 @@ class Payload:
         return cls(bits >> 16 & 0xFFFFFFF, FIRST_DAY + dt.timedelta(days=bits & 0xFFFF), bits >> 44)
 
 
+@cache
 def walsh() -> NDArray[np.int8]:
     """(128, 128) int8 of -1 and 1: orthogonal rows (Sylvester's construction of a Hadamard matrix)."""
     rows = np.ones((1, 1), np.int8)

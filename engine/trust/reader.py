@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from engine.capture.video_file import open_container
 from engine.errors import SourceError
 from engine.trust.chips import Key
-from engine.trust.credentials import Shown, credentials_in
+from engine.trust.credentials import Statement, credentials_in
 from engine.trust.detector import Finding, Listener
 from engine.trust.payload import Heard, payload_in
 
@@ -43,7 +43,7 @@ class Verdict:
     pieces: tuple[Piece, ...]
     whole: Finding  # over all of it
     heard: Heard | None  # the payload, where the key is the one it was hidden with
-    credentials: Shown | None
+    credentials: Statement | None
 
     @property
     def marked(self) -> bool:
