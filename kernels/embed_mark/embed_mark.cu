@@ -6,24 +6,26 @@
 //
 // Launch with (THREADS_X, BLOCK) threads on (ceil(width / (16 * THREADS_X)), ceil(height / BLOCK)) thread blocks.
 
+#include "pixels.cuh"
+
 constexpr int BLOCK = 8, STEP = 3, PLAIN = 16, SLOPE = 3, MOST = 48;
 constexpr int THREADS_X = 16, PIXELS = 16, BLOCKS_X = THREADS_X * PIXELS / BLOCK;
 
-__device__ static int green(const unsigned char* picture, int height, int width, int y, int x)
+__device__ static int green(const byte* picture, int height, int width, int y, int x)
 {
     y = min(y, height - 1);
     x = min(x, width - 1);
     return picture[(y * width + x) * 3 + 1];
 }
 
-__device__ static int busy(const unsigned char* picture, int height, int width, int y, int x)
+__device__ static int busy(const byte* picture, int height, int width, int y, int x)
 {
     const int a = green(picture, height, width, y, x), b = green(picture, height, width, y, x + STEP);
     const int c = green(picture, height, width, y + STEP, x), d = green(picture, height, width, y + STEP, x + STEP);
     return abs(a - b) + abs(c - d) + abs(a - c) + abs(b - d);
 }
 
-__device__ static int gain_of(const unsigned char* picture, int height, int width, int y, int x)
+__device__ static int gain_of(const byte* picture, int height, int width, int y, int x)
 {
     const int half = BLOCK / 2;
     const int left = min(busy(picture, height, width, y, x), busy(picture, height, width, y + half, x));
@@ -31,22 +33,12 @@ __device__ static int gain_of(const unsigned char* picture, int height, int widt
     return min(PLAIN + min(left, right) * SLOPE / 8, MOST);
 }
 
-__device__ static unsigned char marked(unsigned char value, int pattern, int gain)
+__device__ static byte marked(byte value, int pattern, int gain)
 {
-    return static_cast<unsigned char>(max(0, min(255, value + ((pattern * gain + 512) >> 10))));
+    return static_cast<byte>(max(0, min(255, value + ((pattern * gain + 512) >> 10))));
 }
 
-union Pixels {
-    uint4 wide[3];
-    unsigned char bytes[3 * PIXELS];
-};
-
-union Chips {
-    uint4 wide;
-    signed char values[PIXELS];
-};
-
-extern "C" __global__ void embed_mark(unsigned char* picture, const signed char* pattern, int height, int width)
+extern "C" __global__ void embed_mark(byte* picture, const signed char* pattern, int height, int width)
 {
     __shared__ int gains[BLOCKS_X];
     const int x0 = blockIdx.x * THREADS_X * PIXELS, y0 = blockIdx.y * BLOCK;
@@ -58,12 +50,12 @@ extern "C" __global__ void embed_mark(unsigned char* picture, const signed char*
     const int y = y0 + threadIdx.y, x = x0 + threadIdx.x * PIXELS;
     if (y >= height || x >= width)
         return;
-    unsigned char* const row = picture + (y * width + x) * 3;
+    byte* const row = picture + (y * width + x) * 3;
     const signed char* const chips = pattern + y * width + x;
     const int first = threadIdx.x * PIXELS / BLOCK;
     if (width % PIXELS == 0) {  // then every row begins at a multiple of 16 bytes, as buffers do
-        Pixels p;
-        Chips c;
+        Pixels16 p;
+        Bytes16 c;
         for (int i = 0; i < 3; ++i)
             p.wide[i] = reinterpret_cast<const uint4*>(row)[i];
         c.wide = *reinterpret_cast<const uint4*>(chips);

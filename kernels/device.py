@@ -1,0 +1,137 @@
+"""Where CUDA kernels run: what a device is, and arrays that lie on one.
+
+`gpu.py` is a device with a GPU; `emulated.py` runs the same sources on the CPU, for tests and for machines without one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass, replace
+from math import prod
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import DTypeLike, NDArray
+
+Sides = tuple[int, int, int]
+
+
+class DeviceError(Exception):
+    """A device can't be used, or was lost; the message says what was wanted and what came."""
+
+
+class OutOfMemoryError(DeviceError):
+    """The device has no memory left for an array."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Buffer:
+    """An array on a device, or a rectangle of one. Rows may lie further apart than they are long."""
+
+    shape: tuple[int, ...]
+    dtype: np.dtype[Any]
+    address: int
+    row_bytes: int  # from one row, an index of the first axis, to the next
+    memory: object  # keeps what lies at the address alive
+
+    @property
+    def nbytes(self) -> int:
+        """What its elements take without gaps."""
+        return prod(self.shape) * self.dtype.itemsize
+
+    @property
+    def packed(self) -> bool:
+        """There are no gaps between rows."""
+        return len(self.shape) == 0 or self.row_bytes * self.shape[0] == self.nbytes
+
+    def part(self, left: int, top: int, width: int, height: int) -> Buffer:
+        """A rectangle of a picture (height, width, ...), sharing its memory. ValueError where it does not lie within."""
+        if left < 0 or top < 0 or left + width > self.shape[1] or top + height > self.shape[0]:
+            raise ValueError(f"{width} x {height} at {left}, {top} is not within {self.shape[1]} x {self.shape[0]}")
+        pixel_bytes = prod(self.shape[2:]) * self.dtype.itemsize
+        address = self.address + top * self.row_bytes + left * pixel_bytes
+        return replace(self, shape=(height, width, *self.shape[2:]), address=address)
+
+    def rows(self, first: int, count: int) -> Buffer:
+        """So many entries of the first axis, sharing the memory."""
+        return replace(self, shape=(count, *self.shape[1:]), address=self.address + first * self.row_bytes)
+
+    def seen_as(self, shape: tuple[int, ...], dtype: DTypeLike, offset_bytes: int = 0) -> Buffer:
+        """Another array in the same memory, without gaps. ValueError where it would reach beyond."""
+        kind = np.dtype(dtype)
+        if not self.packed or offset_bytes + prod(shape) * kind.itemsize > self.nbytes:
+            raise ValueError(f"{shape} {kind} from byte {offset_bytes} does not fit into {self.nbytes} bytes")
+        return Buffer(shape, kind, self.address + offset_bytes, row_bytes_of(shape, kind), self.memory)
+
+
+def row_bytes_of(shape: tuple[int, ...], dtype: np.dtype[Any]) -> int:
+    """Of an array without gaps."""
+    return prod(shape[1:]) * dtype.itemsize
+
+
+class Work(Protocol):
+    """Recorded launches that can be done again."""
+
+    def __call__(self) -> None:
+        """Queue them."""
+        ...
+
+
+class Device(Protocol):
+    """Runs kernels in the order in which they are asked for. Use it from one thread at a time."""
+
+    name: str
+
+    def current(self) -> AbstractContextManager[None]:
+        """While this lasts the calling thread may use the device."""
+        ...
+
+    def empty(self, shape: tuple[int, ...], dtype: DTypeLike) -> Buffer:
+        """An array of anything, whose address is a multiple of 256. OutOfMemoryError when there is no room."""
+        ...
+
+    def upload(self, host: NDArray[Any], to: Buffer) -> None:
+        """Queue a copy to an array without gaps. What `host` holds when this returns is what arrives."""
+        ...
+
+    def download(self, buffer: Buffer, to: NDArray[Any]) -> None:
+        """Wait for everything, and copy an array without gaps."""
+        ...
+
+    def launch(self, kernel: str, function: str, grid: Sides, block: Sides, *arguments: Any) -> None:
+        """Queue a function of `kernels/KERNEL/KERNEL.cu`. Arguments are buffers and NumPy scalars, typed as there."""
+        ...
+
+    def recorded(self, launches: Any) -> Work:
+        """What the callable `launches` launches, to be done again without it: a CUDA graph where there is one."""
+        ...
+
+    def synchronize(self) -> None:
+        """Wait for everything. DeviceError if something failed meanwhile."""
+        ...
+
+
+def uploaded(device: Device, host: NDArray[Any]) -> Buffer:
+    """A new array on the device with what `host` holds."""
+    buffer = device.empty(host.shape, host.dtype)
+    device.upload(host, buffer)
+    return buffer
+
+
+def downloaded(device: Device, buffer: Buffer) -> NDArray[Any]:
+    """A new array with what the buffer holds."""
+    host = np.empty(buffer.shape, buffer.dtype)
+    device.download(buffer, host)
+    return host
+
+
+def blocks(length: int, size: int) -> int:
+    """How many blocks of a size cover a length."""
+    return -(-length // size)
+
+
+@contextmanager
+def nothing() -> Iterator[None]:
+    """A context that changes nothing."""
+    yield

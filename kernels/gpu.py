@@ -1,0 +1,200 @@
+"""The GPU: the only file that touches its context, streams, events and memory.
+
+PyCUDA in the primary context, which torch and TensorRT share; one stream for everything, which they are handed. Contexts
+belong to threads: whatever is done with a `Gpu` is done while it is `current()`. PyCUDA has no graphs, so they come from
+NVIDIA's own bindings on the same stream.
+
+Not run on a GPU yet.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import DTypeLike, NDArray
+
+from kernels.device import Buffer, DeviceError, OutOfMemoryError, Sides, Work, row_bytes_of
+from kernels.sources import compiled
+
+SLOTS: Final = 3  # uploads in flight: one is written, one copied, one about to be
+CODES: Final = {"int32": "i", "uint32": "I", "float32": "f", "float64": "d", "int64": "q", "uint64": "Q", "uint8": "B"}
+
+
+class Gpu:
+    """One stream of one GPU. Several may be used side by side, each by a thread of its own."""
+
+    def __init__(self, index: int = 0) -> None:
+        """DeviceError, with the reason, where there is no such GPU or no PyCUDA."""
+        self._cuda = _driver()
+        try:
+            self._cuda.init()
+            found = self._cuda.Device.count()
+            if index >= found:
+                raise DeviceError(f"GPU {index} was wanted, {found} found")
+            device = self._cuda.Device(index)
+            self._context = device.retain_primary_context()
+        except self._cuda.Error as error:
+            raise DeviceError(f"no GPU can be used: {error}") from error
+        self.name = device.name()
+        self.memory_bytes = int(device.total_memory())
+        major, minor = device.compute_capability()
+        self.generation = 10 * major + minor
+        self.driver = ".".join(map(str, self._cuda.get_version()))
+        self._depth = threading.local()
+        self._functions: dict[tuple[str, str], Any] = {}
+        self._modules: dict[str, Any] = {}
+        self._slots: list[_Slot] = []
+        self._next = 0
+        with self.current():
+            self._stream = self._cuda.Stream()
+            self._slots = [_Slot(self._cuda) for _ in range(SLOTS)]
+
+    @property
+    def stream(self) -> int:
+        """The stream's handle, for TensorRT and torch."""
+        return int(self._stream.handle)
+
+    @contextmanager
+    def current(self) -> Iterator[None]:
+        """While this lasts the calling thread may use the GPU; DeviceError for whatever the driver reports meanwhile."""
+        depth = getattr(self._depth, "value", 0)
+        if depth == 0:
+            self._context.push()
+        self._depth.value = depth + 1
+        try:
+            yield
+        except self._cuda.MemoryError as error:
+            raise OutOfMemoryError(f"{self.name} has no memory left: {error}") from error
+        except self._cuda.Error as error:
+            raise DeviceError(f"{self.name} failed: {error}") from error
+        finally:
+            self._depth.value = depth
+            if depth == 0:
+                self._context.pop()
+
+    def empty(self, shape: tuple[int, ...], dtype: DTypeLike) -> Buffer:
+        """See `Device`."""
+        kind = np.dtype(dtype)
+        with self.current():
+            memory = self._cuda.mem_alloc(max(1, int(np.prod(shape)) * kind.itemsize))
+        return Buffer(tuple(shape), kind, int(memory), row_bytes_of(tuple(shape), kind), memory)
+
+    def upload(self, host: NDArray[Any], to: Buffer) -> None:
+        """See `Device`: through pinned memory, which is used again once its copy has been made."""
+        source = np.ascontiguousarray(host)
+        if not to.packed or source.nbytes != to.nbytes:
+            raise ValueError(f"copies need arrays without gaps of one size, not {host.shape} and {to.shape}")
+        slot = self._slots[self._next]
+        self._next = (self._next + 1) % SLOTS
+        with self.current():
+            pinned = slot.room(source.nbytes)
+            pinned[...] = source.reshape(-1).view(np.uint8)
+            self._cuda.memcpy_htod_async(to.address, pinned, self._stream)
+            slot.copied.record(self._stream)
+
+    def download(self, buffer: Buffer, to: NDArray[Any]) -> None:
+        """See `Device`."""
+        if not (buffer.packed and to.flags.c_contiguous and to.nbytes == buffer.nbytes):
+            raise ValueError(f"copies need arrays without gaps of one size, not {buffer.shape} and {to.shape}")
+        slot = self._slots[self._next]
+        self._next = (self._next + 1) % SLOTS
+        with self.current():
+            pinned = slot.room(buffer.nbytes)
+            self._cuda.memcpy_dtoh_async(pinned, buffer.address, self._stream)
+            slot.copied.record(self._stream)
+            slot.copied.synchronize()
+            to.reshape(-1).view(np.uint8)[...] = pinned
+
+    def launch(self, kernel: str, function: str, grid: Sides, block: Sides, *arguments: Any) -> None:
+        """See `Device`."""
+        with self.current():
+            ready = self._function(kernel, function, arguments)
+            values = [a.address if isinstance(a, Buffer) else a for a in arguments]
+            ready.prepared_async_call(grid, block, self._stream, *values)
+
+    def recorded(self, launches: Callable[[], None]) -> Work:
+        """See `Device`: a CUDA graph. What is launched has to have run once before, so that nothing is loaded meanwhile."""
+        return _Graph(self, launches)
+
+    def synchronize(self) -> None:
+        """See `Device`."""
+        with self.current():
+            self._stream.synchronize()
+
+    def times_ms(self, work: Callable[[], None], rounds: int) -> list[float]:
+        """How long the GPU worked on each of so many rounds, by its own events."""
+        with self.current():
+            events = [(self._cuda.Event(), self._cuda.Event()) for _ in range(rounds)]
+            for begin, end in events:
+                begin.record(self._stream)
+                work()
+                end.record(self._stream)
+            self._stream.synchronize()
+            return [float(end.time_since(begin)) for begin, end in events]
+
+    def _function(self, kernel: str, function: str, arguments: tuple[Any, ...]) -> Any:
+        key = kernel, function
+        if key not in self._functions:
+            if kernel not in self._modules:
+                self._modules[kernel] = self._cuda.module_from_buffer(compiled(kernel, self.generation))
+            ready = self._modules[kernel].get_function(function)
+            ready.prepare("".join("P" if isinstance(a, Buffer) else CODES[a.dtype.name] for a in arguments))
+            self._functions[key] = ready
+        return self._functions[key]
+
+
+class _Slot:
+    """Pinned memory that grows, and when its last copy was made."""
+
+    def __init__(self, cuda: Any) -> None:
+        self._cuda, self._bytes = cuda, np.empty(0, np.uint8)
+        self.copied = cuda.Event(cuda.event_flags.DISABLE_TIMING)
+
+    def room(self, count: int) -> NDArray[np.uint8]:
+        """So many bytes that nobody reads any more."""
+        self.copied.synchronize()  # returns at once where nothing was recorded
+        if self._bytes.nbytes < count:
+            self._bytes = self._cuda.pagelocked_empty(count, np.uint8)
+        return self._bytes[:count]
+
+
+class _Graph:
+    """Launches, captured once."""
+
+    def __init__(self, gpu: Gpu, launches: Callable[[], None]) -> None:
+        from cuda.bindings import driver
+
+        self._gpu, self._driver = gpu, driver
+        self._stream = driver.CUstream(gpu.stream)
+        mode = driver.CUstreamCaptureMode.CU_STREAM_CAPTURE_MODE_THREAD_LOCAL
+        with gpu.current():
+            self._checked(driver.cuStreamBeginCapture(self._stream, mode))
+            try:
+                launches()
+            finally:
+                graph = self._checked(driver.cuStreamEndCapture(self._stream))
+            self._ready = self._checked(driver.cuGraphInstantiate(graph, 0))
+            self._checked(driver.cuGraphDestroy(graph))
+
+    def __call__(self) -> None:
+        """Queue all of it."""
+        with self._gpu.current():
+            self._checked(self._driver.cuGraphLaunch(self._ready, self._stream))
+
+    def _checked(self, answer: tuple[Any, ...]) -> Any:
+        error, *rest = answer
+        if error != self._driver.CUresult.CUDA_SUCCESS:
+            raise DeviceError(f"{self._gpu.name} refuses a graph: {error}")
+        return rest[0] if rest else None
+
+
+def _driver() -> Any:
+    try:
+        import pycuda.driver as cuda
+    except ImportError as error:
+        raise DeviceError(f"PyCUDA can't be used: {error}") from error
+    return cuda

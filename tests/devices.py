@@ -1,0 +1,50 @@
+"""Where kernels are tested: on the CPU, as CUDA on an emulated device, and as CUDA on a GPU where there is one."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Callable
+from functools import cache
+
+import pytest
+
+from kernels import registry
+from kernels.device import Device, DeviceError
+from kernels.emulated import EmulatedDevice
+
+
+@cache
+def emulated() -> Device:
+    """MIMICAM_SANITIZER, as g++ takes it, lets a sanitizer look on; the process must have been started with its library."""
+    return EmulatedDevice(os.environ.get("MIMICAM_SANITIZER"))
+
+
+@cache
+def gpu() -> Device | None:
+    try:
+        from kernels.gpu import Gpu
+
+        return Gpu()
+    except DeviceError:
+        return None
+
+
+needs_compiler = pytest.mark.skipif(shutil.which("g++") is None, reason="g++ is not installed")
+EMULATED = pytest.param("emulated", marks=[needs_compiler, pytest.mark.emulated])
+GPU = pytest.param("gpu", marks=[pytest.mark.gpu, pytest.mark.skipif(gpu() is None, reason="no GPU, or no PyCUDA")])
+implementations = pytest.mark.parametrize("implementation", ["cpu", EMULATED, GPU])
+on_devices = pytest.mark.parametrize("implementation", [EMULATED, GPU])
+
+
+def device_named(implementation: str) -> Device:
+    found = emulated() if implementation == "emulated" else gpu()
+    assert found is not None
+    return found
+
+
+def load(kernel: str, implementation: str) -> Callable[..., None]:
+    """As the registry's, of `reference`, `cpu`, `emulated` or `gpu`."""
+    if implementation in ("reference", "cpu"):
+        return registry.load(kernel, implementation)
+    return registry.load(kernel, "cuda", device_named(implementation))
