@@ -18,7 +18,7 @@ from kernels.device import Buffer, Device, downloaded, uploaded
 
 KERNELS: Final = (
     "warp_mesh", "sample", "soften_edges", "composite", "feather", "blend_multiband", "blend_poisson", "match_colour",
-    "embed_mark", "fold_tiles",
+    "crop_normalise", "lay_back", "embed_mark", "fold_tiles",
 )  # fmt: skip
 CPU_ONLY: Final = ("fold_tiles",)  # of `mimicam verify`, which needs no GPU
 

@@ -1,0 +1,76 @@
+"""`crop_normalise` on the CPU with OpenCV; see the package for the contract.
+
+OpenCV reads at positions of 1/32 px, and shrinks the part that a crop shows as a whole before it turns it, each pixel the
+mean of those it stands for.
+"""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from kernels.crop_normalise import LARGEST_STEP, SMALLEST_AREA, STRETCH_OCTAVES
+
+HOW = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
+
+
+def crop(picture: NDArray[np.uint8], matrix: NDArray[np.float32], size_px: int) -> NDArray[np.uint8]:
+    """The crop (size, size, channels) alone."""
+    step = float(np.linalg.norm(matrix[:, 0]))
+    if step > LARGEST_STEP:
+        picture, matrix = _shrunk(picture, matrix, size_px, step)
+    cut = cv2.warpAffine(picture, matrix, (size_px, size_px), flags=HOW, borderMode=cv2.BORDER_REPLICATE)
+    return np.asarray(cut, np.uint8)
+
+
+def _shrunk(
+    picture: NDArray[np.uint8], matrix: NDArray[np.float32], size_px: int, step: float
+) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
+    """The part of a picture that a crop shows, at about the crop's scale, and the crop's matrix in it."""
+    corners = np.array([(x, y, 1) for x in (0, size_px - 1) for y in (0, size_px - 1)], np.float32) @ matrix.T
+    low = np.maximum(np.floor(corners.min(0) - 2 * step), 0).astype(int)
+    high = np.minimum(np.ceil(corners.max(0) + 2 * step) + 1, picture.shape[1::-1]).astype(int)
+    if (high - low < 2).any():
+        return picture, matrix
+    part = picture[low[1] : high[1], low[0] : high[0]]
+    width, height = (max(2, round(side / step)) for side in high - low)
+    small = cv2.resize(part, (width, height), interpolation=cv2.INTER_AREA)
+    factor = np.array([[width], [height]], np.float32) / (high - low)[:, None]
+    moved = matrix.copy()
+    moved[:, 2] += np.float32(0.5) - low
+    moved *= factor
+    moved[:, 2] -= np.float32(0.5)
+    return np.asarray(small, np.uint8), moved
+
+
+def stretch(backward: NDArray[np.float32], matrix: NDArray[np.float32], size_px: int, unit: float) -> NDArray[np.uint8]:
+    """The stretch (size, size) alone."""
+    source = cv2.warpAffine(backward, matrix, (size_px, size_px), flags=HOW, borderMode=cv2.BORDER_REPLICATE)
+    by_x, by_y = np.diff(source, axis=1)[:-1], np.diff(source, axis=0)[:, :-1]
+    area = np.abs(by_x[..., 0] * by_y[..., 1] - by_x[..., 1] * by_y[..., 0]) / np.float32(unit**2)
+    octaves = np.clip(np.log2(np.maximum(area, SMALLEST_AREA)), -STRETCH_OCTAVES, STRETCH_OCTAVES)
+    whole = np.pad(octaves, ((0, 1), (0, 1)), mode="edge")
+    return (128 + whole * (127 / STRETCH_OCTAVES)).astype(np.uint8)
+
+
+def crop_normalise(
+    picture: NDArray[np.uint8],
+    backward: NDArray[np.float32],
+    matrices: NDArray[np.float32],
+    drawings: NDArray[np.uint8],
+    references: NDArray[np.uint8],
+    units: NDArray[np.float32],
+    crops: NDArray[np.uint8] | NDArray[np.float16],
+) -> None:
+    """See the package."""
+    size = drawings.shape[1]
+    for i, matrix in enumerate(matrices):
+        parts = [
+            crop(picture, matrix, size), drawings[i], references[i],
+            stretch(backward, matrix, size, float(units[i]))[..., None],
+        ]  # fmt: skip
+        if crops.dtype == np.uint8:
+            np.concatenate(parts, axis=2, out=crops[i])
+        else:
+            crops[i] = (np.concatenate(parts, axis=2).transpose(2, 0, 1) / np.float32(127.5) - 1).astype(np.float16)
