@@ -34,7 +34,7 @@ from engine.puppet.clip import frame_at
 from engine.puppet.format import Puppet, Reference
 from engine.puppet.make_clip import make_clip_puppet
 from engine.render.clip_view import ClipView
-from engine.render.crops import FACE, crop, crop_matrix, to_crop
+from engine.render.crops import FACE, crop_matrix, to_crop
 from engine.render.face_layer import face_mask
 from engine.render.generator import Networks, Runtime, load_networks
 from engine.render.occlusion import Occlusion, load_occlusion
@@ -44,6 +44,7 @@ from engine.render.swap_view import SwapView
 from engine.track.facemesh import LandmarkTracker
 from engine.track.footage import neutral_of_clip
 from engine.track.tracker import Tracked, Tracker
+from kernels.crop_normalise.cpu import crop
 from models.config import CONFIGS
 from tools.occluders import KINDS, Occluders
 

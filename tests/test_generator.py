@@ -25,14 +25,16 @@ from engine.output.null import NullSink
 from engine.output.stage import OutputStage
 from engine.puppet.format import Puppet
 from engine.render import generator as generator_module
-from engine.render.crops import PLACES, Place, crop, crop_matrix, draw_geometry, stretch, to_crop
-from engine.render.generator import PARTS, Networks, lay_back, load_networks
+from engine.render.crops import PLACES, Place, crop_matrix, draw_geometry, to_crop
+from engine.render.generator import PARTS, Networks, load_networks
 from engine.render.photograph import Photograph
 from engine.render.portrait import Portrait
 from engine.render.portrait_view import PortraitView
 from engine.render.quality import LADDER
 from engine.render.scene import Scene
 from engine.track.tracker import Tracked, Tracker
+from kernels.crop_normalise.cpu import crop, stretch
+from kernels.lay_back.cpu import lay_back
 from models import runtimes
 from models.config import CONFIGS
 from models.openvino_runtime import OpenVinoNetwork
@@ -164,7 +166,7 @@ def test_what_is_cut_out_and_laid_back_is_the_picture(place: Place, roll: float,
     matrix = crop_matrix(place, target, 96)
     drawn = np.dstack([crop(picture, matrix, 96).astype(np.float32), np.ones((96, 96), np.float32)])
     result = picture.copy()
-    lay_back(result, drawn, drawn[..., :3].astype(np.uint8), matrix)
+    lay_back(result, drawn[None], drawn[None, ..., :3].astype(np.uint8), matrix[None])
     assert np.percentile(np.abs(result.astype(int) - picture), 99) <= 4 + 0.03 * scale
     assert result.mean() == pytest.approx(picture.mean(), abs=0.1)  # nothing is shifted, no edge is darkened
 
@@ -173,7 +175,7 @@ def test_an_empty_matte_changes_nothing() -> None:
     picture, target = smooth_picture(), face()
     matrix = crop_matrix(PLACES[0], target, 96)
     result = picture.copy()
-    lay_back(result, np.zeros((96, 96, 4), np.float32), crop(picture, matrix, 96), matrix)
+    lay_back(result, np.zeros((1, 96, 96, 4), np.float32), crop(picture, matrix, 96)[None], matrix[None])
     assert np.array_equal(result, picture)
 
 
@@ -181,7 +183,7 @@ def test_a_face_outside_of_the_picture_is_left_alone() -> None:
     picture = smooth_picture()
     result = picture.copy()
     matrix = crop_matrix(PLACES[0], face(middle=(2000, 2000)), 96)
-    lay_back(result, np.ones((96, 96, 4), np.float32), np.zeros((96, 96, 3), np.uint8), matrix)
+    lay_back(result, np.ones((1, 96, 96, 4), np.float32), np.zeros((1, 96, 96, 3), np.uint8), matrix[None])
     assert np.array_equal(result, picture)
 
 

@@ -334,7 +334,9 @@ def test_lay_back_equals_reference(implementation: str, kind: type, seed: int, s
     middles = random.uniform(-0.1, 1.1, (count, 2)) * (width, height)
     matrices = np.stack([_placed(random, size, scale, tuple(m)) for m in middles])
     crops = np.stack([_smooth(random, size, size) for _ in range(count)])
-    drawn = np.concatenate([np.stack([_smooth(random, size, size) for _ in range(count)]), crops[..., :1] / 255], axis=3)
+    drawn = np.concatenate(
+        [np.stack([_smooth(random, size, size) for _ in range(count)]), crops[..., :1] / 255], axis=3
+    )
     drawn = drawn.astype(np.float32)
     if kind is np.float16:
         crops = (crops.transpose(0, 3, 1, 2) / np.float32(127.5) - 1).astype(np.float16)

@@ -28,8 +28,9 @@ from torch.utils.data import DataLoader, IterableDataset
 from engine.face.pose import fit_head
 from engine.face.reference import reference_face
 from engine.face.retarget import Target
-from engine.render.crops import FACE, crop, crop_matrix, to_crop
+from engine.render.crops import FACE, crop_matrix, to_crop
 from engine.render.occlusion import contour
+from kernels.crop_normalise.cpu import crop
 from models.config import CONFIGS, OCCLUSION_INPUTS
 from models.renderer import Renderer
 from models.weights import load_weights

@@ -25,10 +25,11 @@ from engine.face.performance import HeadMotion, Performance
 from engine.face.pose import Pose, euler_from_rotation, fit_head
 from engine.face.reference import reference_face
 from engine.face.retarget import Target
-from engine.render.crops import PLACES, Part, Place, crop, crop_matrix, to_crop
-from engine.render.generator import network_input
+from engine.render.crops import PLACES, Part, Place, crop_matrix, to_crop
+from engine.render.generator import network_inputs
 from engine.render.photograph import Photograph
 from engine.render.portrait import Portrait
+from kernels.crop_normalise.cpu import crop
 
 STILL_SHARE = 0.5  # of all photographs
 TARGETS = 4  # pictures asked of each photograph
@@ -176,8 +177,8 @@ class Pairs:
                 size = self._sizes[place.part]
                 matrix = shaken(crop_matrix(place, seen, size), shake, target.pose, size)
                 reference = crop(photograph, crop_matrix(place, at_rest, size), size)
-                inputs = network_input(
-                    warped, seen, portrait.backward, reference, place, matrix, portrait.face.pose.scale
+                (inputs,) = network_inputs(
+                    warped, seen, portrait.backward, reference[None], [place], matrix[None], portrait.face.pose.scale
                 )
                 weight = _weight(place, target, matrix, size)
                 steps[place].append(np.dstack([inputs, crop(truth, matrix, size), weight]))

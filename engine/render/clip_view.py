@@ -111,7 +111,9 @@ class ClipView:
         if moves.eyes > 0:
             turn = pose.rotation @ self._iris_pose.rotation.T
             eyes = paint_out_irises(drawn, here.landmarks_px)
-            self._irises.draw(eyes, here.landmarks_px, pose.scale / self._iris_pose.scale, turn)
+            scale, size = pose.scale / self._iris_pose.scale, (eyes.shape[1], eyes.shape[0])
+            for patch in self._irises.patches(here.landmarks_px, scale, turn, *size):
+                patch.draw(eyes)
             drawn = mixed(drawn, eyes, moves.eyes)
         if self._generator is not None and quality.generator:
             strength: dict[Part, float] = {"mouth": moves.mouth, "eye": moves.eyes}

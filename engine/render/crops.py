@@ -12,12 +12,9 @@ from numpy.typing import NDArray
 from engine.face import landmarks as lm
 from engine.face.pose import euler_from_rotation
 from engine.face.retarget import Target
-from engine.render.patch import Region
 
 Part = Literal["mouth", "eye", "occlusion"]
 SUBPIXEL_BITS = 4
-STRETCH_OCTAVES = 2.0  # an area that was stretched or squeezed by more than two powers of two counts as that
-LARGEST_STEP = 1.4  # pixels of the picture for one of the crop that bilinear sampling takes without loss
 CHIN_LINE = lm.OVAL[10:27]
 NOSE_LINE = np.array([98, 97, 2, 326, 327], np.int32)
 
@@ -53,32 +50,16 @@ def crop_matrix(place: Place, target: Target, size_px: int) -> NDArray[np.float3
     return np.stack([right, down, corner], axis=1).astype(np.float32)
 
 
-def crop(picture: NDArray[np.uint8], matrix: NDArray[np.float32], size_px: int) -> NDArray[np.uint8]:
-    """The crop (size, size, channels), bilinear, the picture's edge continued; what is larger than the crop is shrunk first,
-    each pixel the mean of those it stands for."""
-    how = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
-    step = float(np.linalg.norm(matrix[:, 0]))
-    if step > LARGEST_STEP:
-        picture, matrix = _shrunk(picture, matrix, size_px, step)
-    return cv2.warpAffine(picture, matrix, (size_px, size_px), flags=how, borderMode=cv2.BORDER_REPLICATE)
+def crop_matrices(places: list[Place], target: Target, size_px: int) -> NDArray[np.float32]:
+    """(n, 2, 3) of several places."""
+    return np.stack([crop_matrix(place, target, size_px) for place in places])
 
 
-def _shrunk(
-    picture: NDArray[np.uint8], matrix: NDArray[np.float32], size_px: int, step: float
-) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
-    """The part of a picture that a crop shows, at about the crop's scale, and the crop's matrix in it."""
-    corners = np.array([(x, y, 1) for x in (0, size_px - 1) for y in (0, size_px - 1)], np.float32) @ matrix.T
-    region = Region.around(corners, 2 * step, picture.shape[1], picture.shape[0])
-    if region is None:
-        return picture, matrix
-    width, height = max(2, round(region.width / step)), max(2, round(region.height / step))
-    small = cv2.resize(region.of(picture), (width, height), interpolation=cv2.INTER_AREA)
-    factor = np.array([[width / region.width], [height / region.height]], np.float32)
-    moved = matrix.copy()
-    moved[:, 2] += 0.5 - np.array([region.left, region.top], np.float32)
-    moved *= factor
-    moved[:, 2] -= 0.5
-    return small, moved
+def draw_geometries(
+    places: list[Place], target: Target, matrices: NDArray[np.float32], size_px: int
+) -> NDArray[np.uint8]:
+    """(n, size, size, 3) of several places."""
+    return np.stack([draw_geometry(p, target, m, size_px) for p, m in zip(places, matrices, strict=True)])
 
 
 def to_crop(points_px: NDArray[np.float32], matrix: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -107,20 +88,6 @@ def draw_geometry(place: Place, target: Target, matrix: NDArray[np.float32], siz
         )
         _line(drawing[2], points[(lm.BROW_RIGHT if right else lm.BROW_LEFT)[:5]])
     return np.dstack(drawing)
-
-
-def stretch(backward: NDArray[np.float32], matrix: NDArray[np.float32], size_px: int, unit: float) -> NDArray[np.uint8]:
-    """(size, size): by how much the warp stretched what it shows; 128 where it kept its size, less where it stretched.
-
-    `backward` (height, width, 2) px is the warp; `unit` is how many pixels of the photograph are one of the crop at rest.
-    """
-    how = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
-    source = cv2.warpAffine(backward, matrix, (size_px, size_px), flags=how, borderMode=cv2.BORDER_REPLICATE)
-    by_x, by_y = np.diff(source, axis=1)[:-1], np.diff(source, axis=0)[:, :-1]
-    area = np.abs(by_x[..., 0] * by_y[..., 1] - by_x[..., 1] * by_y[..., 0]) / np.float32(unit**2)
-    octaves = np.clip(np.log2(np.maximum(area, 1e-3)), -STRETCH_OCTAVES, STRETCH_OCTAVES)
-    whole = np.pad(octaves, ((0, 1), (0, 1)), mode="edge")
-    return (128 + whole * (127 / STRETCH_OCTAVES)).astype(np.uint8)
 
 
 def _fixed(points: NDArray[np.float32]) -> NDArray[np.int32]:

@@ -7,8 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.face import landmarks as lm
-from engine.render.patch import Region, draw_quad, lowered, polygon_matte
-from kernels.composite.cpu import composite
+from engine.render.patch import Patch, Region, draw_quad, lowered, polygon_matte
 
 EYES = ((lm.EYE_LEFT, lm.IRIS_LEFT), (lm.EYE_RIGHT, lm.IRIS_RIGHT))
 TEXTURE_PX = 96  # side of an iris texture
@@ -108,29 +107,34 @@ class Irises:
         self._textures = [iris_texture(picture, landmarks_px, eye, iris) for eye, iris in EYES]
         self._radii = [_radius(landmarks_px, iris) for _, iris in EYES]
 
-    def draw(self, canvas: NDArray[np.uint8], landmarks_px: lm.Points, scale: float, turn: NDArray[np.float32]) -> None:
-        """Draw them on `canvas`, in place, for a face at `landmarks_px`; `scale` is the face's size relative to the
-        photograph, `turn` (3, 3) its rotation, by which the discs are foreshortened."""
-        for (eye, iris), texture, radius in zip(EYES, self._textures, self._radii, strict=True):
-            _draw_iris(canvas, landmarks_px, eye, iris, texture, radius * scale, turn)
+    def patches(
+        self, landmarks_px: lm.Points, scale: float, turn: NDArray[np.float32], width_px: int, height_px: int
+    ) -> list[Patch]:
+        """What shows of them on a picture of that size, for a face at `landmarks_px`; `scale` is the face's size relative
+        to the photograph, `turn` (3, 3) its rotation, by which the discs are foreshortened."""
+        drawn = [
+            _iris(landmarks_px, eye, iris, texture, radius * scale, turn, (width_px, height_px))
+            for (eye, iris), texture, radius in zip(EYES, self._textures, self._radii, strict=True)
+        ]
+        return [patch for patch in drawn if patch is not None]
 
 
-def _draw_iris(
-    canvas: NDArray[np.uint8],
+def _iris(
     landmarks_px: lm.Points,
     eye: lm.Indices,
     iris: lm.Indices,
     texture: NDArray[np.uint8],
     radius_px: float,
     turn: NDArray[np.float32],
-) -> None:
+    size_px: tuple[int, int],
+) -> Patch | None:
     lids = landmarks_px[eye]
     height = float(np.linalg.norm(lids[4, :2] - lids[12, :2]))
     if height < SMALLEST_EYE_PX:
-        return
-    region = Region.around(lids, 2, canvas.shape[1], canvas.shape[0])
+        return None
+    region = Region.around(lids, 2, *size_px)
     if region is None:
-        return
+        return None
     half = np.float32(radius_px * TEXTURE_SPAN)
     across, down = turn[:2, 0] * half, turn[:2, 1] * half
     centre = landmarks_px[iris[0], :2]
@@ -144,4 +148,4 @@ def _draw_iris(
     below_lid = lowered(clip, max(1, round(0.22 * height)))
     shade = 1 - LID_SHADOW * (1 - cv2.GaussianBlur(below_lid, (0, 0), max(0.6, 0.12 * height)))
     picture = np.clip(disc[..., :3] * shade[..., None] + 0.5, 0, 255).astype(np.uint8)
-    composite(canvas, picture, (disc[..., 3] * clip + 0.5).astype(np.uint8), region.left, region.top)
+    return Patch(picture, (disc[..., 3] * clip + 0.5).astype(np.uint8), region.left, region.top)

@@ -8,27 +8,22 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import cache
 from types import MappingProxyType
 from typing import Literal, TypeVar
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from engine.errors import ConfigError
 from engine.face.retarget import Target
-from engine.render.crops import PLACES, Part, Place, crop, crop_matrix, draw_geometry, stretch
-from engine.render.patch import Region
-from kernels.composite.cpu import composite
+from engine.render.crops import PLACES, Part, Place, crop_matrices, draw_geometries
+from kernels.crop_normalise import CHANNELS
+from kernels.crop_normalise.cpu import crop, crop_normalise
+from kernels.lay_back.cpu import lay_back
 from models.config import CONFIGS
 from models.runtimes import Network, RuntimeName, UnavailableError, load_network
 from models.weights import DamagedWeightsError
 
-KEPT_DETAIL = 0.5  # of a picture twice as fine as the crop, less of one less fine; all of it leaves the outlines of
-# teeth that the network has redrawn elsewhere
-LEAST_MATTE = 4  # of 255: what is under this everywhere beyond a rectangle is left out there, less than a grey level
-EDGE_SHARE = 0.08  # of a crop's side over which the matte falls to nothing
 Loaded = TypeVar("Loaded")
 Runtime = RuntimeName | Literal["auto", "none"]
 PARTS: tuple[Part, ...] = ("mouth", "eye")  # those with shipped weights
@@ -92,18 +87,20 @@ def loaded(
         ) from error
 
 
+def _references(part: Part, photograph: NDArray[np.uint8], at_rest: Target) -> NDArray[np.uint8]:
+    """(n, size, size, 3): a photograph's own parts."""
+    size, places = CONFIGS[part].size_px, places_of(part)
+    return np.stack([crop(photograph, matrix, size) for matrix in crop_matrices(places, at_rest, size)])
+
+
 class Generator:
     """Networks at one size of one photograph."""
 
     def __init__(self, networks: Networks, photograph: NDArray[np.uint8], at_rest: Target, share: float = 1.0) -> None:
         """`photograph` (height, width, 3) BGR with its face `at_rest`; pictures are drawn at `share` of its size."""
         self._networks = networks
-        self._references = {
-            place: crop(photograph, crop_matrix(place, at_rest, CONFIGS[part].size_px), CONFIGS[part].size_px)
-            for part in networks.by_part
-            for place in places_of(part)
-        }
-        self._unit = at_rest.pose.scale * share
+        self.references = {part: _references(part, photograph, at_rest) for part in networks.by_part}
+        self.unit_px = at_rest.pose.scale * share
 
     def draw(
         self,
@@ -119,84 +116,32 @@ class Generator:
             if share == 0:
                 continue
             size, places = CONFIGS[part].size_px, places_of(part)
-            matrices = [crop_matrix(place, target, size) for place in places]
-            seen = [
-                network_input(picture, target, backward, self._references[place], place, matrix, self._unit)
-                for place, matrix in zip(places, matrices, strict=True)
-            ]
-            for crops, answer, matrix in zip(seen, network(np.stack(seen)), matrices, strict=True):
-                drawn = answer if share == 1 else answer * np.array([1, 1, 1, share], np.float32)
-                lay_back(picture, drawn, crops[..., :3], matrix)
+            matrices = crop_matrices(places, target, size)
+            crops = network_inputs(picture, target, backward, self.references[part], places, matrices, self.unit_px)
+            drawn = network(crops)
+            if share != 1:
+                drawn = drawn * np.array([1, 1, 1, share], np.float32)
+            lay_back(picture, drawn, crops, matrices)
 
 
-def network_input(
+def network_inputs(
     picture: NDArray[np.uint8],
     target: Target,
     backward: NDArray[np.float32],
-    reference: NDArray[np.uint8],
-    place: Place,
-    matrix: NDArray[np.float32],
+    references: NDArray[np.uint8],
+    places: list[Place],
+    matrices: NDArray[np.float32],
     unit_px: float,
 ) -> NDArray[np.uint8]:
-    """(size, size, 10): what a network sees of a warped picture. `reference` (size, size, 3) is the photograph's own
-    part, `unit_px` the inter-ocular distance in the photograph."""
-    size = len(reference)
-    per_pixel = place.span * unit_px / size
-    return np.dstack([
-        crop(picture, matrix, size),
-        draw_geometry(place, target, matrix, size),
-        reference,
-        stretch(backward, matrix, size, per_pixel),
-    ])  # fmt: skip
+    """(n, size, size, inputs): what a network sees of a warped picture. `references` (n, size, size, 3) are the photograph's own
+    parts, `unit_px` the inter-ocular distance in the photograph."""
+    size = references.shape[1]
+    crops = np.empty((len(places), size, size, CHANNELS), np.uint8)
+    drawings = draw_geometries(places, target, matrices, size)
+    crop_normalise(picture, backward, matrices, drawings, references, units_of(places, unit_px, size), crops)
+    return crops
 
 
-def lay_back(
-    picture: NDArray[np.uint8], drawn: NDArray[np.float32], seen: NDArray[np.uint8], matrix: NDArray[np.float32]
-) -> None:
-    """Lay what a network drew (size, size, 4), colour and matte, over the place that its crop was cut from.
-
-    Towards the crop's edge the matte falls to nothing, so that no edge shows. `seen` (size, size, 3) is the crop itself: what
-    the picture holds beyond its sharpness stays, by `KEPT_DETAIL`, or a large face would have a blurred mouth.
-    """
-    faded = _bytes(drawn)
-    corners = _shown_corners(faded[..., 3])
-    if corners is None:
-        return
-    region = Region.around(corners @ matrix.T, 1, picture.shape[1], picture.shape[0])
-    if region is None:
-        return
-    local = matrix.copy()
-    local[:, 2] -= (region.left, region.top)
-    layer = cv2.warpAffine(faded, local, (region.width, region.height), flags=cv2.INTER_LINEAR)
-    colour = np.ascontiguousarray(layer[..., :3])
-    kept = KEPT_DETAIL * float(np.clip(np.linalg.norm(matrix[:, 0]) - 1, 0, 1))
-    if kept:
-        soft = cv2.warpAffine(np.ascontiguousarray(seen), local, (region.width, region.height), flags=cv2.INTER_LINEAR)
-        detail = cv2.addWeighted(region.of(picture), kept, soft, -kept, 0, dtype=cv2.CV_16S)
-        colour = np.asarray(cv2.add(colour, detail, dtype=cv2.CV_8U), np.uint8)
-    composite(picture, colour, np.ascontiguousarray(layer[..., 3]), region.left, region.top)
-
-
-def _shown_corners(matte: NDArray[np.uint8]) -> NDArray[np.float32] | None:
-    """(4, 3) corners x, y, 1 of the part of a crop where its matte shows; None where it shows nowhere."""
-    shown = matte >= LEAST_MATTE
-    rows, columns = np.flatnonzero(shown.any(1)), np.flatnonzero(shown.any(0))
-    if not len(rows):
-        return None
-    return np.array(
-        [(x, y, 1) for x in (columns[0] - 1, columns[-1] + 1) for y in (rows[0] - 1, rows[-1] + 1)], np.float32
-    )
-
-
-def _bytes(drawn: NDArray[np.float32]) -> NDArray[np.uint8]:
-    """Colour and faded matte as (size, size, 4) uint8."""
-    faded = np.concatenate([drawn[..., :3], 255 * drawn[..., 3:] * _window(len(drawn))[..., None]], axis=2)
-    return np.clip(faded + 0.5, 0, 255).astype(np.uint8)
-
-
-@cache
-def _window(size: int) -> NDArray[np.float32]:
-    """(size, size): 1 inside, 0 at the edge."""
-    inwards = np.minimum(np.arange(size), np.arange(size)[::-1]) / (EDGE_SHARE * size)
-    ramp = np.clip(inwards, 0, 1).astype(np.float32)
-    return np.outer(ramp, ramp)
+def units_of(places: list[Place], unit_px: float, size_px: int) -> NDArray[np.float32]:
+    """How many pixels of a photograph are one of each crop at rest; `unit_px` is its inter-ocular distance."""
+    return np.array([place.span * unit_px / size_px for place in places], np.float32)

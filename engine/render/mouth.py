@@ -18,8 +18,7 @@ from numpy.typing import NDArray
 from engine.face import landmarks as lm
 from engine.face.reference import reference_face
 from engine.face.retarget import PuppetFace, Target
-from engine.render.patch import Region, draw_quad, lay_over, lowered, polygon_matte
-from kernels.composite.cpu import composite
+from engine.render.patch import Patch, Region, draw_quad, lay_over, lowered, polygon_matte
 
 CAVITY_BGR = np.array([16, 12, 30], np.float32)
 LIT_SKIN = np.array([140, 158, 190], np.float32)  # BGR of skin in whose light the shipped layers are painted
@@ -80,14 +79,14 @@ class Mouth:
         self._cavity = CAVITY_BGR * light
         self._own = _own_teeth(picture, face, float(self._upper_corners[0, 2]))
 
-    def draw(self, canvas: NDArray[np.uint8], target: Target) -> None:
-        """Draw it on `canvas`, in place, inside the inner lips of `target`."""
+    def patch(self, target: Target, width_px: int, height_px: int) -> Patch | None:
+        """What shows of it inside the inner lips of `target`, on a picture of that size; None where they are closed."""
         lips = target.landmarks_px[lm.LIPS_INNER]
         if lm.lip_gap(target.landmarks_px[:, :2]) < SMALLEST_GAP_PX:
-            return
-        region = Region.around(lips, 4, canvas.shape[1], canvas.shape[0])
+            return None
+        region = Region.around(lips, 4, width_px, height_px)
         if region is None:
-            return
+            return None
         jaw = self._jaw_shift(target)
         inside = np.broadcast_to(self._cavity, (region.height, region.width, 3)).astype(np.float32)
         inside = lay_over(inside, draw_quad(self._lower, target.pose.apply(self._lower_corners + jaw), region))
@@ -96,7 +95,7 @@ class Mouth:
             inside = lay_over(inside, draw_quad(self._own[0], target.pose.apply(self._own[1]), region))
         matte = polygon_matte(lips, region, 0.012 * target.pose.scale)
         lit = np.clip(inside * _lip_shadow(matte, target.pose.scale)[..., None] + 0.5, 0, 255).astype(np.uint8)
-        composite(canvas, lit, (matte * 255 + 0.5).astype(np.uint8), region.left, region.top)
+        return Patch(lit, (matte * 255 + 0.5).astype(np.uint8), region.left, region.top)
 
     def _jaw_shift(self, target: Target) -> lm.Points:
         chin = target.pose.invert(target.landmarks_px[lm.CHIN]) - self._neutral[lm.CHIN]

@@ -16,9 +16,10 @@ from numpy.typing import NDArray
 from engine.face import landmarks as lm
 from engine.face.gesture import HandPoints
 from engine.face.retarget import Target
-from engine.render.crops import FACE, crop, crop_matrix, to_crop
+from engine.render.crops import FACE, crop_matrix, to_crop
 from engine.render.generator import Runtime, loaded
 from engine.render.patch import Region
+from kernels.crop_normalise.cpu import crop
 from models.config import CONFIGS
 from models.runtimes import Network, load_network
 

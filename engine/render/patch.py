@@ -8,6 +8,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from kernels.composite.cpu import composite
 from kernels.sample.cpu import sample
 from kernels.warp_mesh.cpu import warp_mesh
 
@@ -42,6 +43,20 @@ class Region:
         moved = points_px.astype(np.float32).copy()
         moved[:, :2] -= (self.left, self.top)
         return moved
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Patch:
+    """A piece of picture with its matte, and where it belongs."""
+
+    bgr: NDArray[np.uint8]  # (height, width, 3)
+    matte: NDArray[np.uint8]  # (height, width)
+    left: int
+    top: int
+
+    def draw(self, canvas: NDArray[np.uint8]) -> None:
+        """Lay it over a picture, in place."""
+        composite(canvas, self.bgr, self.matte, self.left, self.top)
 
 
 def polygon_matte(points_px: NDArray[np.float32], region: Region, softness_px: float) -> NDArray[np.float32]:

@@ -11,6 +11,7 @@ from engine.face.retarget import PuppetFace, Target
 from engine.puppet.format import Reference
 from engine.render.eyes import Irises, paint_out_irises
 from engine.render.mouth import Mouth
+from engine.render.patch import Patch
 
 
 class Photograph:
@@ -41,9 +42,16 @@ class Photograph:
 
     def draw_layers(self, canvas: NDArray[np.uint8], target: Target) -> None:
         """Draw mouth and irises on `canvas`, in place, for a face at `target`."""
-        self.mouth.draw(canvas, target)
+        for patch in self.layers(target, canvas.shape[1], canvas.shape[0]):
+            patch.draw(canvas)
+
+    def layers(self, target: Target, width_px: int, height_px: int) -> list[Patch]:
+        """What is laid over the warped skin of a picture of that size, in this order; at most three."""
+        mouth = self.mouth.patch(target, width_px, height_px)
         turn = target.pose.rotation @ self.face.pose.rotation.T
-        self.irises.draw(canvas, target.landmarks_px, target.pose.scale / self.face.pose.scale, turn)
+        scale = target.pose.scale / self.face.pose.scale
+        irises = self.irises.patches(target.landmarks_px, scale, turn, width_px, height_px)
+        return irises if mouth is None else [mouth, *irises]
 
 
 def scaled(reference: Reference, scale: float) -> Reference:
