@@ -12,7 +12,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 from engine.drive.bindings import Bindings
 from engine.errors import ConfigError
 from engine.face.style import Style
-from engine.names import BlendName, Corner, ModeName, OcclusionKind, Play, SliderName
+from engine.names import BlendName, Corner, DeviceName, ModeName, OcclusionKind, Play, SliderName
 from models.runtimes import RuntimeName
 
 
@@ -116,6 +116,10 @@ class RunConfig(BaseModel):
     rate: float = Field(default=30.0, ge=1, le=240, description="pictures a second")
     runtime: Literal["auto", "none"] | RuntimeName = Field(
         default="auto", description="what executes the networks; none leaves the generator off"
+    )
+    device: DeviceName = Field(
+        default="cpu",
+        description="what draws: cpu; gpu, for mode portrait, not measured yet; or emulated, a GPU's kernels on the CPU, slowly",
     )
     pose: Literal["relative", "absolute"] = Field(
         default="relative", description="the head turns by what yours turned, or to where yours is before the camera"

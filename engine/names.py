@@ -10,3 +10,4 @@ OcclusionKind = Literal["network", "hands", "none"]
 Play = Literal["loop", "pingpong", "hold"]
 SliderName = Literal["smile", "brows", "lids", "jaw", "lips", "gaze"]
 Corner = Literal["top-left", "top-right", "bottom-left", "bottom-right"]
+DeviceName = Literal["cpu", "gpu", "emulated"]  # where pixels are drawn

@@ -27,6 +27,7 @@ def run_report(
     governor: Governor,
     ladder: Sequence[Step],
     runtime: str,
+    drawn_on: str,
     memory_mb: dict[str, float],
     setting: dict[str, Any],
     failure: MimicamError | None,
@@ -55,7 +56,7 @@ def run_report(
         "protocols": protocols,  # datagrams
         "sound": sound,
         "runtime": runtime,
-        "kernels": "cpu",
+        "drawn_on": drawn_on,
         "failure": None if failure is None else str(failure),
         "setting": setting,
         "machine": describe(),

@@ -109,7 +109,7 @@ def _run(config: RunConfig, console: Console, replay: Replay | None, journal: Jo
     memory["end"] = memory_mb()
     meter.count("reconnected", drive.performer.source.reconnected)
     report = run_report(
-        meter, pipeline.skipped(), governor, ladder, scene.runtime, memory, _setting(config), failure,
+        meter, pipeline.skipped(), governor, ladder, scene.runtime, scene.drawn_on, memory, _setting(config), failure,
         drive.counted(), drive.sound(),
     )  # fmt: skip
     if not isinstance(failure, StageError):  # a stage that hangs may still be using it

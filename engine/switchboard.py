@@ -15,6 +15,7 @@ from engine.puppet.consent import WITHOUT_BADGE
 from engine.puppet.format import Puppet, load_puppet
 from engine.puppet.shipped import find_puppet, known_puppets
 from engine.render.blends import BLENDS
+from engine.render.device import open_device
 from engine.render.generator import load_networks
 from engine.render.modes import MODES, Stage, open_view
 from engine.render.occlusion import load_occlusion
@@ -45,7 +46,10 @@ class Switchboard:
         self._asked: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
         networks = load_networks(config.runtime, tell)
         blend = None if config.blend == "auto" else config.blend
-        self._stage = Stage(config.size, networks, blend, config.play, config.pose == "absolute", config.mirror)
+        self._stage = Stage(
+            config.size, networks, blend, config.play, config.pose == "absolute", config.mirror,
+            device=open_device(config.device), tell=tell,
+        )  # fmt: skip
         view, seal = self._open(self._mode, self._puppet)
         self.scene = Scene(view, "none" if networks is None else str(networks), seal)
 

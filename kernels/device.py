@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, replace
 from math import prod
@@ -99,12 +99,17 @@ class Device(Protocol):
         """Wait for everything, and copy an array without gaps."""
         ...
 
+    def copy(self, source: Buffer, to: Buffer) -> None:
+        """Queue a copy from one array without gaps to another of its size."""
+        ...
+
     def launch(self, kernel: str, function: str, grid: Sides, block: Sides, *arguments: Any) -> None:
         """Queue a function of `kernels/KERNEL/KERNEL.cu`. Arguments are buffers and NumPy scalars, typed as there."""
         ...
 
-    def recorded(self, launches: Any) -> Work:
-        """What the callable `launches` launches, to be done again without it: a CUDA graph where there is one."""
+    def recorded(self, launches: Callable[[], None]) -> Work:
+        """What `launches` launches and copies on the device, to be done again without it: a CUDA graph where there is one.
+        It has to have run once before."""
         ...
 
     def synchronize(self) -> None:
@@ -124,6 +129,13 @@ def downloaded(device: Device, buffer: Buffer) -> NDArray[Any]:
     host = np.empty(buffer.shape, buffer.dtype)
     device.download(buffer, host)
     return host
+
+
+def require_copyable(a: Buffer | NDArray[Any], b: Buffer | NDArray[Any]) -> None:
+    """ValueError unless both are arrays without gaps, of one size."""
+    whole = [x.packed if isinstance(x, Buffer) else x.flags.c_contiguous for x in (a, b)]
+    if not all(whole) or a.nbytes != b.nbytes:
+        raise ValueError(f"copies need arrays without gaps of one size, not {a.shape} and {b.shape}")
 
 
 def blocks(length: int, size: int) -> int:

@@ -20,7 +20,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
-from kernels.device import Buffer, DeviceError, Sides, Work, nothing, row_bytes_of
+from kernels.device import Buffer, DeviceError, Sides, Work, nothing, require_copyable, row_bytes_of
 from kernels.sources import FOLDER, HEADERS, functions_of, source_of
 
 ALIGNMENT: Final = 256  # as CUDA's own
@@ -54,13 +54,18 @@ class EmulatedDevice:
     def upload(self, host: NDArray[Any], to: Buffer) -> None:
         """At once."""
         source = np.ascontiguousarray(host)
-        _require_like(source, to)
+        require_copyable(source, to)
         ctypes.memmove(to.address, source.ctypes.data, to.nbytes)
 
     def download(self, buffer: Buffer, to: NDArray[Any]) -> None:
         """At once."""
-        _require_like(to, buffer)
+        require_copyable(to, buffer)
         ctypes.memmove(to.ctypes.data, buffer.address, buffer.nbytes)
+
+    def copy(self, source: Buffer, to: Buffer) -> None:
+        """At once."""
+        require_copyable(source, to)
+        ctypes.memmove(to.address, source.address, to.nbytes)
 
     def launch(self, kernel: str, function: str, grid: Sides, block: Sides, *arguments: Any) -> None:
         """At once."""
@@ -94,11 +99,6 @@ class _Memory:
 
 _C: Final = ctypes.CDLL(None)
 _C.posix_memalign.argtypes = [ctypes.POINTER(ctypes.c_void_p), ctypes.c_size_t, ctypes.c_size_t]
-
-
-def _require_like(host: NDArray[Any], buffer: Buffer) -> None:
-    if not (host.flags.c_contiguous and buffer.packed and host.nbytes == buffer.nbytes):
-        raise ValueError(f"copies need arrays without gaps of one size, not {host.shape} and {buffer.shape}")
 
 
 def _value(argument: Any) -> Any:

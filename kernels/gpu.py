@@ -17,7 +17,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
-from kernels.device import Buffer, DeviceError, OutOfMemoryError, Sides, Work, row_bytes_of
+from kernels.device import Buffer, DeviceError, OutOfMemoryError, Sides, Work, require_copyable, row_bytes_of
 from kernels.sources import compiled
 
 SLOTS: Final = 3  # uploads in flight: one is written, one copied, one about to be
@@ -86,8 +86,7 @@ class Gpu:
     def upload(self, host: NDArray[Any], to: Buffer) -> None:
         """See `Device`: through pinned memory, which is used again once its copy has been made."""
         source = np.ascontiguousarray(host)
-        if not to.packed or source.nbytes != to.nbytes:
-            raise ValueError(f"copies need arrays without gaps of one size, not {host.shape} and {to.shape}")
+        require_copyable(source, to)
         slot = self._slots[self._next]
         self._next = (self._next + 1) % SLOTS
         with self.current():
@@ -98,8 +97,7 @@ class Gpu:
 
     def download(self, buffer: Buffer, to: NDArray[Any]) -> None:
         """See `Device`."""
-        if not (buffer.packed and to.flags.c_contiguous and to.nbytes == buffer.nbytes):
-            raise ValueError(f"copies need arrays without gaps of one size, not {buffer.shape} and {to.shape}")
+        require_copyable(buffer, to)
         slot = self._slots[self._next]
         self._next = (self._next + 1) % SLOTS
         with self.current():
@@ -108,6 +106,12 @@ class Gpu:
             slot.copied.record(self._stream)
             slot.copied.synchronize()
             to.reshape(-1).view(np.uint8)[...] = pinned
+
+    def copy(self, source: Buffer, to: Buffer) -> None:
+        """See `Device`."""
+        require_copyable(source, to)
+        with self.current():
+            self._cuda.memcpy_dtod_async(to.address, source.address, to.nbytes, self._stream)
 
     def launch(self, kernel: str, function: str, grid: Sides, block: Sides, *arguments: Any) -> None:
         """See `Device`."""

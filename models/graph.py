@@ -2,9 +2,9 @@
 
 The graph is that of `models/renderer.py` with the batch norms folded into the convolutions; a test holds both together.
 No exported file is shipped, and torch is not needed. With `half` all weights and numbers inside are fp16, as TensorRT's
-strongly typed networks want it; inputs and outputs are the same.
+strongly typed networks want it, and so are the crops, which come as the kernel `crop_normalise` leaves them on a GPU.
 
-    crops   (n, size, size, inputs) uint8
+    crops   (n, size, size, inputs) uint8, or with `half` (n, inputs, size, size) float16 in [-1, 1]
     drawn   (n, size, size, outputs) float32: colour BGR in [0, 255] where the network draws one, matte in [0, 1]
 """
 
@@ -27,7 +27,7 @@ EPSILON = 1e-5  # of torch's batch norm
 def build_graph(weights: Weights, config: RendererConfig, count: int, *, half: bool = False) -> onnx.ModelProto:
     """The graph for `count` crops at a time."""
     graph = _Graph(weights, config, np.float16 if half else np.float32)
-    x = graph.from_bytes("crops")
+    x = "crops" if half else graph.from_bytes("crops")
     x = graph.add("SpaceToDepth", x, blocksize=2)
     skips = []
     for level in range(4):
@@ -71,8 +71,7 @@ class _Graph:
 
     def from_bytes(self, name: str) -> str:
         """Bytes with channels last to numbers in [-1, 1] with channels first."""
-        kind = TensorProto.FLOAT16 if self._dtype is np.float16 else TensorProto.FLOAT
-        x = self.add("Transpose", self.add("Cast", name, to=kind), perm=[0, 3, 1, 2])
+        x = self.add("Transpose", self.add("Cast", name, to=TensorProto.FLOAT), perm=[0, 3, 1, 2])
         return self.add("Sub", self.add("Mul", x, self.number(1 / 127.5)), self.number(1))
 
     def to_picture(self, x: str, name: str) -> None:
@@ -118,7 +117,9 @@ class _Graph:
     def model(self, count: int) -> onnx.ModelProto:
         """Everything, checked."""
         size, inputs, outputs = self._config.size_px, self._config.inputs, self._config.outputs
-        crops = helper.make_tensor_value_info("crops", TensorProto.UINT8, [count, size, size, inputs])
+        half = self._dtype is np.float16
+        kind, shape = (TensorProto.FLOAT16, [inputs, size, size]) if half else (TensorProto.UINT8, [size, size, inputs])
+        crops = helper.make_tensor_value_info("crops", kind, [count, *shape])
         drawn = helper.make_tensor_value_info("drawn", TensorProto.FLOAT, [count, size, size, outputs])
         graph = helper.make_graph(self._nodes, "renderer", [crops], [drawn], self._constants)
         opset = [helper.make_opsetid("", OPSET)]

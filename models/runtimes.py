@@ -8,7 +8,7 @@ be from torch in fp32.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Final, Literal, Protocol, get_args
+from typing import Final, Literal, Protocol, get_args, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -41,6 +41,18 @@ class Network(Protocol):
         ...
 
 
+@runtime_checkable
+class StreamNetwork(Network, Protocol):
+    """A network that can work in a GPU's memory, on a stream of its primary context."""
+
+    capturable: bool  # what it queues can become part of a CUDA graph, once it has been queued before
+
+    def bound(self, crops_address: int, drawn_address: int, stream: int) -> Callable[[], None]:
+        """What queues its work: from crops as planes (n, inputs, size, size) float16, in [-1, 1], to its answer. Both addresses
+        stay as they are. Whoever calls it has made the context current."""
+        ...
+
+
 def _openvino(part: str, count: int) -> Network:
     from models.openvino_runtime import OpenVinoNetwork
 
@@ -67,7 +79,7 @@ def _torch(device: str) -> Callable[[str, int], Network]:
 
         if device == "cuda" and not torch.cuda.is_available():
             raise UnavailableError("torch finds no CUDA device")
-        return TorchNetwork(load_weights(part), CONFIGS[part], device)
+        return TorchNetwork(load_weights(part), CONFIGS[part], count, device)
 
     return load
 

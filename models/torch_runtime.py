@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any, ClassVar
+
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -15,10 +18,13 @@ from models.weights import Weights
 class TorchNetwork:
     """A network on a device."""
 
-    def __init__(self, weights: Weights, config: RendererConfig, device: str) -> None:
+    capturable = False  # torch's allocator would have to be told
+
+    def __init__(self, weights: Weights, config: RendererConfig, count: int, device: str) -> None:
         """`device` is cpu or cuda."""
         self.precision: Precision = "f16" if device == "cuda" else "f32"
         self._device, self._dtype = device, torch.float16 if device == "cuda" else torch.float32
+        self._config, self._count = config, count
         self._net = Renderer(config)
         counters = {k: v for k, v in self._net.state_dict().items() if k.endswith("num_batches_tracked")}
         self._net.load_state_dict(counters | {k: torch.from_numpy(v) for k, v in weights.items()})
@@ -28,6 +34,35 @@ class TorchNetwork:
     def __call__(self, crops: NDArray[np.uint8]) -> NDArray[np.float32]:
         """(n, size, size, inputs) uint8 to (n, size, size, outputs): colour in [0, 255], matte in [0, 1]."""
         x = torch.from_numpy(crops).to(self._device).permute(0, 3, 1, 2).to(self._dtype) / 127.5 - 1
-        colour, matte = self._net(x)
+        return self._drawn(x).contiguous().cpu().numpy()
+
+    def bound(self, crops_address: int, drawn_address: int, stream: int) -> Callable[[], None]:
+        """See `StreamNetwork`; for a network on a GPU."""
+        size, config = self._config.size_px, self._config
+        crops = _at(crops_address, (self._count, config.inputs, size, size), "<f2")
+        drawn = _at(drawn_address, (self._count, size, size, config.outputs), "<f4")
+        own = torch.cuda.ExternalStream(stream)
+
+        @torch.inference_mode()
+        def queue() -> None:
+            with torch.cuda.stream(own):
+                drawn.copy_(self._drawn(crops))
+
+        return queue
+
+    def _drawn(self, x: torch.Tensor) -> torch.Tensor:
+        """(n, size, size, outputs) of planes in [-1, 1]."""
+        colour, matte = self._net(x.contiguous(memory_format=torch.channels_last))
         whole = torch.cat([(colour + 1) * 127.5, matte], 1).float()
-        return whole.permute(0, 2, 3, 1).contiguous().cpu().numpy()
+        return whole.permute(0, 2, 3, 1)
+
+
+def _at(address: int, shape: tuple[int, ...], kind: str) -> torch.Tensor:
+    """Memory of a GPU that is somebody else's, as a tensor."""
+
+    class Memory:
+        __cuda_array_interface__: ClassVar[dict[str, Any]] = {
+            "shape": shape, "typestr": kind, "data": (address, False), "version": 3, "strides": None,
+        }  # fmt: skip
+
+    return torch.as_tensor(Memory(), device="cuda")

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+import onnxruntime
 import pytest
 from conftest import performance
 from hypothesis import given, settings
@@ -37,6 +38,7 @@ from kernels.crop_normalise.cpu import crop, stretch
 from kernels.lay_back.cpu import lay_back
 from models import runtimes
 from models.config import CONFIGS
+from models.graph import build_graph
 from models.openvino_runtime import OpenVinoNetwork
 from models.runtimes import TOLERANCE, Network, RuntimeName, UnavailableError, load_network
 from models.weights import SUMS, DamagedWeightsError, load_weights, weights_folder
@@ -87,6 +89,25 @@ def test_every_runtime_agrees_with_torch_in_fp32(part: str, runtime: RuntimeName
 @pytest.mark.parametrize("part", PARTS)
 def test_openvino_agrees_in_the_precision_of_older_processors(part: str) -> None:
     check_against_torch(OpenVinoNetwork(load_weights(part), CONFIGS[part], 1, "f32"), part)
+
+
+class Planes:
+    """The graph that TensorRT gets, which takes crops as a GPU's kernel leaves them."""
+
+    precision = "f16"
+
+    def __init__(self, part: str) -> None:
+        graph = build_graph(load_weights(part), CONFIGS[part], 1, half=True).SerializeToString()
+        self._session = onnxruntime.InferenceSession(graph, providers=["CPUExecutionProvider"])
+
+    def __call__(self, crops: NDArray[np.uint8]) -> NDArray[np.float32]:
+        planes = (crops.transpose(0, 3, 1, 2) / np.float32(127.5) - 1).astype(np.float16)
+        return np.asarray(self._session.run(None, {"crops": planes})[0])
+
+
+@pytest.mark.parametrize("part", CONFIGS)
+def test_the_graph_for_gpus_agrees_with_torch_in_fp32(part: str) -> None:
+    check_against_torch(Planes(part), part)
 
 
 @pytest.mark.parametrize("part", PARTS)

@@ -314,8 +314,8 @@ def test_crop_normalise_equals_reference(implementation: str, kind: type, seed: 
         expected, found = ((c.transpose(0, 2, 3, 1).astype(np.float32) + 1) * 127.5 for c in (expected, found))
     difference = np.abs(expected.astype(float) - found)
     assert difference[..., 3:9].max() <= 0.1  # what lies beside is passed on: float16 has four steps a grey level
-    if implementation == "cpu":  # OpenCV reads at 1/32 px and shrinks before it turns, which blurs a little more
-        assert np.percentile(difference[..., :3], 99) <= 3
+    if implementation == "cpu":  # OpenCV reads at 1/32 px, of which the logarithm of small areas makes much
+        assert difference[..., :3].max() <= 2.1
         assert difference[..., 9].mean() <= 3
     else:
         assert difference[..., :3].max() <= 1.1  # a half may round the other way

@@ -9,11 +9,13 @@ from typing import Final, get_args
 from engine.names import BlendName, ModeName, Play
 from engine.puppet.format import Puppet
 from engine.render.clip_view import ClipView
+from engine.render.device_portrait import DevicePortraitView
 from engine.render.generator import Networks
 from engine.render.occlusion import Occlusion
 from engine.render.portrait_view import PortraitView
 from engine.render.swap_view import SwapView
 from engine.render.view import View
+from kernels.device import Device, DeviceError
 from models.runtimes import Network
 
 
@@ -28,20 +30,42 @@ class Stage:
     absolute_pose: bool = False
     mirrored: bool = False
     occlusion: Network | None = None  # sees what is in front of a face
+    device: Device | None = None  # where pixels are drawn; None is the CPU
+    tell: Callable[[str], object] = lambda text: None  # who is told what can't be done there
 
 
 def _portrait(puppet: Puppet, stage: Stage) -> View:
-    return PortraitView(
+    view = PortraitView(
         puppet, *stage.size_px, absolute_pose=stage.absolute_pose, networks=stage.networks,
         blend=stage.blend or "feather",
     )  # fmt: skip
+    return view if stage.device is None else _on_device(view, stage.device, stage)
+
+
+def _on_device(view: PortraitView, device: Device, stage: Stage) -> View:
+    """The view on the device, or as it is, and told why, where that can't be."""
+    if view.photographs > 1:
+        stage.tell("drawing on the CPU: a puppet of several photographs can't be drawn on a GPU yet")
+        return view
+    try:
+        return DevicePortraitView(view, device, stage.networks, stage.tell)
+    except DeviceError as error:
+        stage.tell(f"drawing on the CPU: {error}")
+        return view
+
+
+def _tell_of_cpu(stage: Stage) -> None:
+    if stage.device is not None:
+        stage.tell("drawing on the CPU: only mode portrait can be drawn on a GPU yet")
 
 
 def _face2face(puppet: Puppet, stage: Stage) -> View:
+    _tell_of_cpu(stage)
     return ClipView(puppet, *stage.size_px, play=stage.play, networks=stage.networks, blend=stage.blend or "feather")
 
 
 def _swap(puppet: Puppet, stage: Stage) -> View:
+    _tell_of_cpu(stage)
     occlusion = None if stage.occlusion is None else Occlusion(stage.occlusion)
     return SwapView(
         puppet, *stage.size_px, networks=stage.networks, occlusion=occlusion, mirrored=stage.mirrored,

@@ -82,6 +82,23 @@ class Portrait:
         )
 
     @property
+    def vertex_count(self) -> int:
+        """Vertices of the mesh."""
+        return len(self._mesh.source_px)
+
+    @property
+    def triangles(self) -> NDArray[np.int32]:
+        """(m, 3) of the mesh."""
+        return self._mesh.triangles
+
+    def placed(self, target: Target) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """Vertices (n, 3) px of the mesh for a face at `target`, and where in the photograph (n, 2) px they read."""
+        return (
+            self._mesh.place(target.landmarks_px, target.pose).astype(np.float32),
+            self._mesh.source(target.landmarks_px, target.pose),
+        )
+
+    @property
     def backward(self) -> NDArray[np.float32]:
         """(height, width, 2): which pixel of the photograph the last picture of full size showed where, px."""
         return self._raster(1.0).backward
@@ -99,8 +116,7 @@ class Portrait:
 
     def _draw(self, target: Target, raster: _Raster, quality: Quality) -> NDArray[np.uint8]:
         sampled = np.empty_like(raster.plain)
-        vertices = raster.shrunk(self._mesh.place(target.landmarks_px, target.pose))
-        source = raster.shrunk(self._mesh.source(target.landmarks_px, target.pose))
+        vertices, source = (raster.shrunk(points) for points in self.placed(target))
         warp_mesh(vertices, source, self._mesh.triangles, raster.backward, raster.depth)
         sample(raster.plain, raster.backward, sampled)
         picture = sampled

@@ -49,10 +49,10 @@ class PortraitView:
         performer's is; without `networks` it is the warp alone."""
         reference = scaled(puppet.references[0], fit_scale(puppet.references[0].picture, width_px, height_px))
         photograph = np.ascontiguousarray(reference.picture[:height_px, :width_px])
-        self._canvas, left, top = surround(photograph, width_px, height_px)
-        self._part = _with_room(reference, left, top, width_px, height_px)
-        corner = np.array([left - self._part.left, top - self._part.top, 0], np.float32)
-        picture = np.ascontiguousarray(self._part.of(self._canvas))
+        self.canvas, left, top = surround(photograph, width_px, height_px)
+        self.part = _with_room(reference, left, top, width_px, height_px)
+        corner = np.array([left - self.part.left, top - self.part.top, 0], np.float32)
+        picture = np.ascontiguousarray(self.part.of(self.canvas))
         points = reference.landmarks_px + corner
         whole = Photograph(
             picture, points, keep_expression=keep_expression, absolute_pose=absolute_pose, neutral=puppet.neutral
@@ -63,15 +63,20 @@ class PortraitView:
         looks = [Look.of(self.portrait.face.shape, self.portrait.face.pose), *(other.look for other in self._others)]
         self._choose = Chooser(looks)
 
+    @property
+    def photographs(self) -> int:
+        """How many it draws from."""
+        return 1 + len(self._others)
+
     def draw(self, shown: Shown, quality: Quality = LADDER[0]) -> NDArray[np.uint8]:
         """A new canvas (height, width, 3) with the puppet doing the performance."""
         picture, target = self.portrait.draw(shown.performance, quality)
         if self._others:
             picture = self._with_others(picture, target, shown.now_s, quality)
-        if picture.shape == self._canvas.shape:
+        if picture.shape == self.canvas.shape:
             return picture
-        canvas = self._canvas.copy()
-        self._part.of(canvas)[...] = picture
+        canvas = self.canvas.copy()
+        self.part.of(canvas)[...] = picture
         return canvas
 
     def rehearse(self, quality: Quality) -> None:
@@ -81,7 +86,7 @@ class PortraitView:
     def placed(self, performance: Performance) -> Target:
         """Where the face lies on the canvas while it does a performance."""
         target = self.portrait.face.retarget(performance)
-        corner = np.array([self._part.left, self._part.top, 0], np.float32)
+        corner = np.array([self.part.left, self.part.top, 0], np.float32)
         pose = target.pose
         moved = Pose(pose.rotation, pose.translation + corner, pose.scale)
         return Target(target.landmarks_px + corner, moved)

@@ -16,7 +16,7 @@ from engine.names import BlendName
 from engine.render.blends import mixed
 from engine.render.ladder import Step, measured_ladder
 from engine.render.quality import LADDER
-from engine.render.view import Shown, View
+from engine.render.view import SealingView, Shown, View
 from engine.track.tracker import Tracked
 from engine.trust.seal import Seal
 
@@ -52,6 +52,11 @@ class Scene:
         """What is shown, or faded to."""
         return self._view
 
+    @property
+    def drawn_on(self) -> str:
+        """What draws the view's pixels: cpu, or a device."""
+        return self._view.drawn_on if isinstance(self._view, SealingView) else "cpu"
+
     def show(self, view: View, seal: Seal | None = None) -> None:
         """Fade to another view from the next picture on. May be called from any thread; the view must be warm."""
         with self._asking:
@@ -81,7 +86,13 @@ class Scene:
     def _show(self, performance: Performance | None, tracked: Tracked | None, now_s: float) -> Rendered:
         motion, state = self._motion(performance, now_s)
         shown = Shown(motion, now_s, state, self._motion.strength, tracked)
-        return Rendered(Frame(self._sealed(self._picture(shown)), self._last_index or 0, now_s), state)
+        self._take_next(now_s)
+        view = self._view
+        if self._leaving is None and isinstance(view, SealingView):
+            picture = view.draw_sealed(shown, self.quality, self._seal)
+        else:
+            picture = self._sealed(self._picture(shown))
+        return Rendered(Frame(picture, self._last_index or 0, now_s), state)
 
     def _sealed(self, picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
         """With badge and mark; a view may keep what it gave, so that is left as it is."""
@@ -92,7 +103,6 @@ class Scene:
         return result
 
     def _picture(self, shown: Shown) -> NDArray[np.uint8]:
-        self._take_next(shown.now_s)
         picture = self._view.draw(shown, self.quality)
         if self._leaving is None:
             return picture

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,6 +15,7 @@ from engine.face.safety import PuppetState
 from engine.names import BlendName
 from engine.render.quality import Quality
 from engine.track.tracker import Tracked
+from engine.trust.seal import Seal
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +40,20 @@ class View(Protocol):
 
     def rehearse(self, quality: Quality) -> object:
         """Draw a picture as costly as usual, of which nothing is kept: to compile, and to be timed."""
+        ...
+
+
+@runtime_checkable
+class SealingView(Protocol):
+    """A view whose picture is elsewhere until it is done, and that seals it there."""
+
+    @property
+    def drawn_on(self) -> str:
+        """What draws, for the report."""
+        ...
+
+    def draw_sealed(self, shown: Shown, quality: Quality, seal: Seal | None) -> NDArray[np.uint8]:
+        """A new canvas (height, width, 3) with badge and mark."""
         ...
 
 

@@ -10,10 +10,10 @@ __device__ static byte mixed(int below, int above, int alpha)
     return static_cast<byte>((2 * (below * (255 - alpha) + above * alpha) + 255) / 510);
 }
 
-extern "C" __global__ void composite(byte* canvas, int height, int width, int row_bytes, const byte* layer, const byte* matte, int rows,
-                                     int columns, int left, int top)
+// `column` and `row` are of the layer: the first of the thread's 16 pixels.
+__device__ static void lay(byte* canvas, int height, int width, int row_bytes, const byte* layer, const byte* matte, int rows, int columns,
+                           int left, int top, int column, int row)
 {
-    const int column = (blockIdx.x * blockDim.x + threadIdx.x) * 16, row = blockIdx.y * blockDim.y + threadIdx.y;
     const int y = row + top;
     if (column >= columns || row >= rows || y < 0 || y >= height)
         return;
@@ -41,4 +41,24 @@ extern "C" __global__ void composite(byte* canvas, int height, int width, int ro
                 for (int c = 0; c < 3; ++c)
                     below[3 * i + c] = mixed(below[3 * i + c], above[3 * i + c], alphas[i]);
     }
+}
+
+extern "C" __global__ void composite(byte* canvas, int height, int width, int row_bytes, const byte* layer, const byte* matte, int rows,
+                                     int columns, int left, int top)
+{
+    const int column = (blockIdx.x * blockDim.x + threadIdx.x) * 16, row = blockIdx.y * blockDim.y + threadIdx.y;
+    lay(canvas, height, width, row_bytes, layer, matte, rows, columns, left, top, column, row);
+}
+
+struct Placed {
+    int rows, columns, left, top, layer, matte;  // the last two are offsets from `data`
+};
+
+// The same where size and place change from frame to frame and the launch must not: they are read from memory.
+extern "C" __global__ void composite_placed(byte* canvas, int height, int width, int row_bytes, const byte* data, const Placed* places,
+                                            int index)
+{
+    const Placed p = places[index];
+    const int column = (blockIdx.x * blockDim.x + threadIdx.x) * 16, row = blockIdx.y * blockDim.y + threadIdx.y;
+    lay(canvas, height, width, row_bytes, data + p.layer, data + p.matte, p.rows, p.columns, p.left, p.top, column, row);
 }

@@ -1,7 +1,6 @@
 """`crop_normalise` on the CPU with OpenCV; see the package for the contract.
 
-OpenCV reads at positions of 1/32 px, and shrinks the part that a crop shows as a whole before it turns it, each pixel the
-mean of those it stands for.
+OpenCV reads at positions of 1/32 px, and rounds each reading to a byte before their mean is taken.
 """
 
 from __future__ import annotations
@@ -16,32 +15,14 @@ HOW = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
 
 
 def crop(picture: NDArray[np.uint8], matrix: NDArray[np.float32], size_px: int) -> NDArray[np.uint8]:
-    """The crop (size, size, channels) alone."""
+    """The crop (size, size, channels) alone: cut out as finely as the picture is, then shrunk by a whole number."""
     step = float(np.linalg.norm(matrix[:, 0]))
-    if step > LARGEST_STEP:
-        picture, matrix = _shrunk(picture, matrix, size_px, step)
-    cut = cv2.warpAffine(picture, matrix, (size_px, size_px), flags=HOW, borderMode=cv2.BORDER_REPLICATE)
-    return np.asarray(cut, np.uint8)
-
-
-def _shrunk(
-    picture: NDArray[np.uint8], matrix: NDArray[np.float32], size_px: int, step: float
-) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
-    """The part of a picture that a crop shows, at about the crop's scale, and the crop's matrix in it."""
-    corners = np.array([(x, y, 1) for x in (0, size_px - 1) for y in (0, size_px - 1)], np.float32) @ matrix.T
-    low = np.maximum(np.floor(corners.min(0) - 2 * step), 0).astype(int)
-    high = np.minimum(np.ceil(corners.max(0) + 2 * step) + 1, picture.shape[1::-1]).astype(int)
-    if (high - low < 2).any():
-        return picture, matrix
-    part = picture[low[1] : high[1], low[0] : high[0]]
-    width, height = (max(2, round(side / step)) for side in high - low)
-    small = cv2.resize(part, (width, height), interpolation=cv2.INTER_AREA)
-    factor = np.array([[width], [height]], np.float32) / (high - low)[:, None]
-    moved = matrix.copy()
-    moved[:, 2] += np.float32(0.5) - low
-    moved *= factor
-    moved[:, 2] -= np.float32(0.5)
-    return np.asarray(small, np.uint8), moved
+    taps = 1 if step <= LARGEST_STEP else int(np.ceil(step))
+    finer = matrix / np.float32(taps)
+    finer[:, 2] = matrix[:, 2] - (matrix[:, 0] + matrix[:, 1]) * np.float32(0.5 - 0.5 / taps)
+    side = (size_px * taps, size_px * taps)
+    cut = cv2.warpAffine(picture, finer, side, flags=HOW, borderMode=cv2.BORDER_REPLICATE)
+    return np.asarray(cut if taps == 1 else cv2.resize(cut, (size_px, size_px), interpolation=cv2.INTER_AREA), np.uint8)
 
 
 def stretch(backward: NDArray[np.float32], matrix: NDArray[np.float32], size_px: int, unit: float) -> NDArray[np.uint8]:

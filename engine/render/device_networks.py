@@ -1,0 +1,40 @@
+"""Networks of the generator where the picture lies on a device: crops and answers stay there if the runtime can use them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from kernels.device import Buffer, Device, downloaded
+from models.config import RendererConfig
+from models.runtimes import Network, StreamNetwork
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class DeviceNetwork:
+    """A network between two arrays of a device."""
+
+    crops: (
+        Buffer  # what it reads: (n, inputs, size, size) float16, or (n, size, size, inputs) uint8; see crop_normalise
+    )
+    drawn: Buffer  # (n, size, size, outputs) float32
+    queue: Callable[[], None]  # have it work after everything that was queued before
+    capturable: bool  # its work can be part of a CUDA graph
+
+
+def on_device(network: Network, config: RendererConfig, count: int, device: Device) -> DeviceNetwork:
+    """A network that works on a stream where `device` has one, or one that is sent its crops and sends its answer back."""
+    drawn = device.empty((count, config.size_px, config.size_px, config.outputs), np.float32)
+    stream = getattr(device, "stream", None)
+    if stream is not None and isinstance(network, StreamNetwork):
+        crops = device.empty((count, config.inputs, config.size_px, config.size_px), np.float16)
+        queue = network.bound(crops.address, drawn.address, stream)
+        return DeviceNetwork(crops, drawn, queue, network.capturable)
+    crops = device.empty((count, config.size_px, config.size_px, config.inputs), np.uint8)
+
+    def there_and_back() -> None:
+        device.upload(network(downloaded(device, crops)), drawn)
+
+    return DeviceNetwork(crops, drawn, there_and_back, capturable=False)
