@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 from rich.console import Console
@@ -14,7 +14,7 @@ from engine.errors import ConfigError
 
 app = typer.Typer(
     no_args_is_help=True,
-    help="Measure: latency, glass, stages, reenactment, modes, quality, generators, mark, identity.",
+    help="Measure: latency, glass, stages, kernels, reenactment, modes, quality, generators, mark, identity.",
 )
 console = Console()
 
@@ -95,6 +95,32 @@ def stages(
     from benchmarks.stages import run
 
     sys.exit(1 if run(frames, report or default_path("stages"), console) else 0)
+
+
+@app.command()
+def kernels(
+    report: Annotated[Path | None, typer.Option(help="JSON file to write.")] = None,
+) -> None:
+    """The kernels, checked and then timed beside what else can do their work; on the GPU too where there is one."""
+    from benchmarks.kernels import run
+    from benchmarks.results import default_path, write_result
+
+    gpu = _gpu()
+    result, wrong = run(gpu, console)
+    write_result(report or default_path("kernels", None if gpu is None else gpu.name), result)
+    sys.exit(1 if wrong else 0)
+
+
+def _gpu() -> Any:
+    """The GPU, or None where there is none, and why."""
+    from kernels.device import DeviceError
+    from kernels.gpu import Gpu
+
+    try:
+        return Gpu()
+    except DeviceError as error:
+        console.print(f"without a GPU: {error}", markup=False)
+        return None
 
 
 @app.command()

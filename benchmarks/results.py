@@ -10,10 +10,11 @@ from typing import Any
 from engine.machine import cores, processor
 
 
-def default_path(benchmark: str) -> Path:
-    """`benchmarks/results/BENCHMARK-MACHINE.json`."""
-    machine = re.sub(r"[^a-z0-9]+", "-", re.sub(r"\((r|tm)\)|processor|cpu.*", "", processor().lower())).strip("-")
-    return Path(__file__).parent / "results" / f"{benchmark}-{machine}-{cores()}-cores.json"
+def default_path(benchmark: str, gpu: str | None = None) -> Path:
+    """`benchmarks/results/BENCHMARK-MACHINE.json`; the machine is its GPU where one was used, and its processor else."""
+    name = f"{re.sub(r'processor|cpu.*', '', processor().lower())} {cores()} cores" if gpu is None else gpu.lower()
+    machine = re.sub(r"[^a-z0-9]+", "-", re.sub(r"\((r|tm)\)", "", name)).strip("-")
+    return Path(__file__).parent / "results" / f"{benchmark}-{machine}.json"
 
 
 def write_result(path: Path, result: dict[str, Any]) -> None:

@@ -34,15 +34,15 @@ def cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def describe() -> dict[str, str | int | float]:
-    """Machine, system and Python."""
+def describe(gpu: str = "none used") -> dict[str, str | int | float]:
+    """Machine, system and Python, and the GPU that was used."""
     return {
         "processor": processor(),
         "cores": cores(),
         "memory_gb": round(psutil.virtual_memory().total / 2**30, 1),
         "system": platform.platform(),
         "python": platform.python_version(),
-        "gpu": "none used",
+        "gpu": gpu,
     }
 
 

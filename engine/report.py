@@ -112,5 +112,5 @@ def print_report(report: dict[str, Any], console: Console) -> None:
     machine = report["machine"]
     console.print(
         f"on {machine['processor']}, {machine['cores']} cores, Python {machine['python']}, networks: {report['runtime']}, "
-        f"GPU: {machine['gpu']}"
+        f"drawn on: {report['drawn_on']}"
     )

@@ -110,6 +110,10 @@ def test_large_pictures_equal_the_reference_too(implementation: str) -> None:
     for name, out in zip(("reference", implementation), pictures, strict=True):
         load("sample", name)(source, expected[0], out)
     assert np.array_equal(*pictures)
+    matte = random.integers(0, 256, (300, 300), np.uint8)
+    for name, out in zip(("reference", implementation), pictures, strict=True):
+        load("composite", name)(out, source, matte, -7, 5)
+    assert np.array_equal(*pictures)
 
 
 @implementations
