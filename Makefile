@@ -2,6 +2,8 @@
 # make check  what CI runs                                         make bench  stage times against their budgets
 # make engines     TensorRT-RTX and NVRTC, with which the tests build every network's engine and compile every CUDA source, without a GPU
 #                  (Linux, 200 MB)
+# make test-gpu    the CUDA kernels, the whole picture and the networks on this machine's GPU, and under compute-sanitizer
+# make bench-gpu   kernels, pictures, frame age and networks on it, into benchmarks/results
 # make fuzz   10 000 damaged files and a million damaged packets for all that reads what others wrote
 # make test-vcam  the virtual camera against the true v4l2loopback driver, in a virtual machine (root, Debian or Ubuntu)
 
@@ -11,7 +13,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/pip install --quiet --disable-pip-version-check --constraint requirements.lock
 
-.PHONY: demo test test-vcam engines lint check bench fuzz clean
+.PHONY: demo test test-gpu test-vcam bench-gpu engines lint check bench fuzz clean
 
 demo: $(VENV)/run
 	@mkdir -p out
@@ -22,10 +24,27 @@ demo: $(VENV)/run
 test: $(VENV)/dev
 	$(BIN)/pytest
 
+test-gpu: $(VENV)/gpu
+	$(BIN)/python -m tests.cuda.every gpu
+	$(BIN)/pytest -m gpu
+	$(BIN)/pytest tests/test_generator.py -k "torch-cuda or tensorrt"
+	compute-sanitizer --tool memcheck --error-exitcode 1 $(BIN)/python -m tests.cuda.every gpu
+	compute-sanitizer --tool racecheck --error-exitcode 1 $(BIN)/python -m tests.cuda.every gpu
+
+bench-gpu: $(VENV)/gpu
+	$(BIN)/mimicam bench kernels
+	$(BIN)/mimicam bench device --runtime tensorrt
+	$(BIN)/mimicam bench latency --loads --device gpu --runtime tensorrt
+	$(BIN)/mimicam bench generators
+
 engines: $(VENV)/engines
 
 $(VENV)/engines: $(VENV)/dev
 	$(PIP) --editable '.[engines]'
+	@touch $@
+
+$(VENV)/gpu: $(VENV)/dev
+	$(PIP) --editable '.[cuda,tensorrt,train]'
 	@touch $@
 
 lint: $(VENV)/dev

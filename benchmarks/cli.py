@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -14,7 +15,7 @@ from engine.errors import ConfigError
 
 app = typer.Typer(
     no_args_is_help=True,
-    help="Measure: latency, glass, stages, kernels, reenactment, modes, quality, generators, mark, identity.",
+    help="Measure: latency, glass, stages, kernels, device, reenactment, modes, quality, generators, mark, identity.",
 )
 console = Console()
 
@@ -27,6 +28,8 @@ def latency(
     ] = False,
     repeats: Annotated[int, typer.Option(help="Runs of each setting; --compare learns its margin from them.")] = 1,
     soak: Annotated[float | None, typer.Option(help="One long run of so many minutes instead.")] = None,
+    device: Annotated[str, typer.Option(help="What draws: cpu or gpu.")] = "cpu",
+    runtime: Annotated[str, typer.Option(help="What executes the networks.")] = "auto",
     compare: Annotated[
         Path | None, typer.Option(help="An older report: say what got slower, and fail if anything did.")
     ] = None,
@@ -38,7 +41,7 @@ def latency(
     from benchmarks.latency.compare import slower
     from benchmarks.latency.measure import Setting
     from benchmarks.results import default_path, write_result
-    from engine.config import RunConfig
+    from engine.config import RunConfig, read_config
 
     old = _read(compare) if compare is not None else None
     kind = "loads" if loads else "ways"
@@ -48,8 +51,13 @@ def latency(
             "soak",
             [Setting(f"{soak:g} minutes", seconds=60 * soak, target_age_ms=RunConfig().target_age_ms)],
         )
+    config = read_config(None, {"device": device, "runtime": runtime})
+    settings = [
+        replace(s, device=config.device, runtime=config.runtime if s.runtime == "auto" else s.runtime) for s in settings
+    ]
     result = suite.measure_all(settings, repeats, console)
-    write_result(report or default_path(f"latency-{kind}"), result)
+    gpu = None if config.device == "cpu" else result["machine"]["gpu"]
+    write_result(report or default_path(f"latency-{kind}", gpu), result)
     if page is not None:
         from benchmarks.latency.page import page as html_page
 
@@ -109,6 +117,26 @@ def kernels(
     result, wrong = run(gpu, console)
     write_result(report or default_path("kernels", None if gpu is None else gpu.name), result)
     sys.exit(1 if wrong else 0)
+
+
+@app.command()
+def device(
+    name: Annotated[str, typer.Option("--device", help="gpu, or emulated to try this out.")] = "gpu",
+    size: Annotated[str, typer.Option(help="Of the pictures.")] = "1920x1080",
+    rate: Annotated[float, typer.Option(help="Of several streams, pictures a second.")] = 30.0,
+    streams: Annotated[int, typer.Option(help="At once, a process each; 1 leaves that out.")] = 8,
+    frames: Annotated[int, typer.Option(help="Of each measurement.")] = 300,
+    runtime: Annotated[str, typer.Option(help="What executes the networks.")] = "auto",
+    report: Annotated[Path | None, typer.Option(help="JSON file to write.")] = None,
+) -> None:
+    """Pictures drawn on a GPU: a frame's cost there and on the CPU, and several streams at once."""
+    from benchmarks.device import Setting, run
+    from benchmarks.results import default_path, write_result
+    from engine.config import read_config
+
+    config = read_config(None, {"device": name, "size": size, "runtime": runtime})
+    result = run(Setting(config.device, config.runtime, config.size, rate, frames), streams, console)
+    write_result(report or default_path("device", result["machine"]["gpu"]), result)
 
 
 def _gpu() -> Any:

@@ -174,15 +174,16 @@ assert {case.kernel for case in CASES} == set(KERNELS) - set(CPU_ONLY)
 def check(case: Case, device: Device | None) -> list[str]:
     """What differs: the CPU's form from the definition, and a device's from the CPU's."""
     small = (case.size[0] // case.smaller, case.size[1] // case.smaller)
-    wrong = _differ(case, small, "reference", load(case.kernel, "reference"), load(case.kernel, "cpu"))
+    wrong = differ(case, small, "reference", load(case.kernel, "reference"), load(case.kernel, "cpu"))
     if device is not None:
-        wrong += _differ(case, case.size, device.name, load(case.kernel, "cuda", device), load(case.kernel, "cpu"))
+        wrong += differ(case, case.size, device.name, load(case.kernel, "cuda", device), load(case.kernel, "cpu"))
     return wrong
 
 
-def _differ(
+def differ(
     case: Case, size: tuple[int, int], name: str, one: Callable[..., None], other: Callable[..., None]
 ) -> list[str]:
+    """Nothing, or that two forms differ on a case's work of some size."""
     results = []
     for form in (one, other):
         arguments = case.arguments(*size)

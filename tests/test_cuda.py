@@ -79,6 +79,15 @@ def test_nothing_races() -> None:
 
 
 @needs_compiler
+def test_every_kernel_runs_once() -> None:
+    """The script that compute-sanitizer gets."""
+    command = [sys.executable, "-m", "tests.cuda.every", "emulated"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=ROOT, timeout=110)
+    assert done.returncode == 0, (done.stdout + done.stderr)[-3000:]
+    assert f"{len(WITH_CUDA) + 1} kernels on emulated are right" in done.stdout  # one of them in two sizes
+
+
+@needs_compiler
 def test_parts_of_an_array_are_its_own_memory() -> None:
     device = emulated()
     picture = np.arange(5 * 7 * 3, dtype=np.uint8).reshape(5, 7, 3)

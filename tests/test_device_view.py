@@ -9,9 +9,11 @@ from typing import Any
 import numpy as np
 import pytest
 from conftest import performance
-from devices import device_named, on_devices
+from devices import device_named, needs_compiler, on_devices
 from numpy.typing import NDArray
+from rich.console import Console
 
+from benchmarks import device as device_benchmark
 from engine.config import read_config
 from engine.errors import ConfigError
 from engine.puppet.format import Puppet
@@ -199,3 +201,14 @@ def test_a_device_that_is_not_there_says_why(monkeypatch: pytest.MonkeyPatch) ->
         open_device("gpu")
     with pytest.raises(ConfigError, match="device"):
         read_config(None, {"device": "abacus"})
+
+
+@pytest.mark.timeout(300)  # two processes start from nothing
+@needs_compiler
+def test_streams_are_measured() -> None:
+    setting = device_benchmark.Setting("emulated", "none", (160, 96), rate_hz=20, frames=6)
+    result = device_benchmark.run(setting, 2, Console(quiet=True))
+    assert result["one"]["device"] == "emulated"
+    assert "gpu_work" not in result["one"]  # nothing of a GPU is claimed without one
+    assert result["several"]["streams"] == len(result["several"]["each"]) == 2
+    assert result["several"]["all"]["p50_ms"] > 0

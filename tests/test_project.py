@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import ast
+import io
+import json
 import tomllib
 from importlib import import_module
 from importlib.metadata import distributions, packages_distributions
 from pathlib import Path
 
 import pytest
+from dockerfile_parse import DockerfileParser
 
+from engine.config import RunConfig
 from kernels.registry import CPU_ONLY, KERNELS
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -77,3 +81,17 @@ def test_every_kernel_has_every_implementation(kernel: str, implementation: str)
         assert not (ROOT / "kernels" / kernel / "cuda.py").exists()
     else:
         assert callable(getattr(import_module(f"kernels.{kernel}.{implementation}"), kernel))
+
+
+def test_the_container_recipe_can_be_read_and_names_what_is_here() -> None:
+    """Parsed, not built: its base image and TensorRT come from networks that tests don't use."""
+    parser = DockerfileParser(fileobj=io.BytesIO((ROOT / "Containerfile").read_bytes()))
+    steps = {step["instruction"]: step["value"] for step in parser.structure}
+    assert set(steps) <= {"COMMENT", "FROM", "RUN", "ENV", "WORKDIR", "COPY", "ENTRYPOINT", "CMD"}
+    assert parser.baseimage.startswith("docker.io/nvidia/cuda:13.")
+    target = steps["RUN"].removeprefix("make ").replace(".venv", "$(VENV)")
+    assert f"\n{target}:" in (ROOT / "Makefile").read_text()
+    extras = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["optional-dependencies"]
+    assert {"cuda", "tensorrt", "train"} <= set(extras)
+    options = json.loads(steps["CMD"])[1:]
+    RunConfig(device=options[1], runtime=options[3])

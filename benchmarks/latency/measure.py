@@ -20,6 +20,7 @@ from engine.live.mailbox import Mailbox
 from engine.live.meter import Meter
 from engine.live.pipeline import Pipeline
 from engine.machine import memory_mb
+from engine.names import DeviceName
 from engine.output.stage import OutputStage
 from engine.render.generator import Runtime
 from engine.render.ladder import Step, first_that_fits
@@ -47,12 +48,13 @@ class Setting:
     busy_cores: int = 0  # other processes that compute without a pause
     target_age_ms: float = 0.0  # of the governor; 0 has none
     runtime: Runtime = "auto"  # of the networks
+    device: DeviceName = "cpu"  # what draws
 
 
 def measure(setting: Setting) -> dict[str, Any]:
     """One run. Ages in ms, rates in pictures a second, memory in MB, CPU in cores."""
     tracker, scene = prepare_stages(
-        RunConfig(puppet="bruno", size=setting.size, output=("null",), runtime=setting.runtime)
+        RunConfig(puppet="bruno", size=setting.size, output=("null",), runtime=setting.runtime, device=setting.device)
     )
     times, sink, meter = Times(), ReadingSink(setting.output_extra_ms / 1e3), Meter()
     camera = StampingCamera(setting.size, setting.rate_hz)
@@ -87,6 +89,7 @@ def measure(setting: Setting) -> dict[str, Any]:
         "unreadable": sink.unreadable,
         "stages": {name: series.percentiles() for name, series in sorted(meter.stages.items())},
         "runtime": scene.runtime,
+        "drawn_on": scene.drawn_on,
         "governor": governor_report(governor, ladder, meter.started_s),
         "cpu_cores": (_cpu_s() - cpu_before) / wall_s,
         "memory_mb": _memory(memory),

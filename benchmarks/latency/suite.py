@@ -67,6 +67,7 @@ def measure_all(settings: list[Setting], repeats: int, console: Console) -> dict
                 f"{run['governor']['quality']} ({len(run['governor']['steps'])} steps)",
             )  # fmt: skip
     console.print(table)
-    machine = describe()
+    drawn_on = {run["drawn_on"] for run in runs} - {"cpu"}
+    machine = describe(*drawn_on)  # one device draws all settings
     console.print(f"on {machine['processor']}, {machine['cores']} cores, GPU: {machine['gpu']}")
     return {"runs": runs, "machine": machine}

@@ -131,6 +131,11 @@ class DevicePortraitView:
             seal.set(picture)
         return picture
 
+    def again(self, quality: Quality, seal: Seal | None) -> None:
+        """Queue once more what the last picture of this quality and seal had queued on the device: to be timed."""
+        for work in self._works[self._key(quality, seal)]:
+            work()
+
     def rehearse(self, quality: Quality) -> None:
         """Draw an open mouth, of which nothing is kept."""
         self.draw(Shown(talking(), 0.0), quality)
@@ -145,14 +150,16 @@ class DevicePortraitView:
     def _draw(self, shown: Shown, quality: Quality, seal: Seal | None) -> NDArray[np.uint8]:
         target = self._portrait.face.retarget(shown.performance)
         self._upload(target)
-        networks = quality.generator and bool(self._redrawn)
-        key = (quality.smooth_edges, networks, None if seal is None else id(seal))
+        key = self._key(quality, seal)
         if key in self._works:
-            for work in self._works[key]:
-                work()
+            self.again(quality, seal)
         else:
-            self._works[key] = self._first(quality.smooth_edges, networks, seal)
+            self._works[key] = self._first(key[0], key[1], seal)
         return downloaded(self._device, self._frame)
+
+    def _key(self, quality: Quality, seal: Seal | None) -> tuple[bool, bool, int | None]:
+        """What decides what is launched: smooth edges, networks, and which seal."""
+        return quality.smooth_edges, quality.generator and bool(self._redrawn), None if seal is None else id(seal)
 
     def _upload(self, target: Target) -> None:
         vertices, source = self._portrait.placed(target)

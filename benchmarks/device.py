@@ -1,0 +1,171 @@
+"""Pictures drawn on a device: what a frame costs there and on the CPU, and several streams at once.
+
+One stream: the time of a whole picture from performance to sealed canvas, on the device and on the CPU in the same run, and how
+long the GPU itself works on it, by its own events. Several: a process each, as several programs share a GPU, at a steady rate;
+how long after its time each picture was there, and how many were late.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from itertools import cycle, islice
+from typing import Any, Final
+
+import numpy as np
+from rich.console import Console
+from rich.table import Table
+
+from engine.config import BADGE_TEXT
+from engine.face.performance import Performance
+from engine.machine import describe
+from engine.names import DeviceName
+from engine.perform.recording import find_performance, load_performance
+from engine.puppet.format import load_puppet
+from engine.puppet.shipped import find_puppet
+from engine.render.device import open_device
+from engine.render.device_portrait import DevicePortraitView
+from engine.render.generator import Networks, Runtime, load_networks
+from engine.render.portrait_view import PortraitView
+from engine.render.quality import LADDER
+from engine.render.view import Shown
+from engine.trust.badge import Badge
+from engine.trust.chips import Key
+from engine.trust.seal import Seal
+from kernels.device import Device
+
+WARM_UP: Final = 5
+LONGEST_WAIT_S: Final = 300.0  # for streams to load, and engines to be built
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """What is drawn, and how."""
+
+    device: DeviceName
+    runtime: Runtime
+    size: tuple[int, int]
+    rate_hz: float = 30.0
+    frames: int = 300
+
+
+def performances(count: int) -> list[Performance]:
+    """The shipped one that talks, over and over."""
+    moments = load_performance(find_performance("talk"))
+    known = [m.performance for m in moments if m.performance is not None]
+    return list(islice(cycle(known), count))
+
+
+def _seal(size: tuple[int, int]) -> Seal:
+    return Seal.of(Key(bytes(32)), 1, *size, Badge.of(BADGE_TEXT, "bottom-right", *size))
+
+
+def _cpu_view(setting: Setting, networks: Networks | None) -> PortraitView:
+    return PortraitView(load_puppet(find_puppet("bruno")), *setting.size, networks=networks)
+
+
+def _device_view(setting: Setting, device: Device, networks: Networks | None) -> DevicePortraitView:
+    return DevicePortraitView(_cpu_view(setting, networks), device, networks)
+
+
+def _percentiles(ms: list[float]) -> dict[str, float]:
+    return {f"p{q:g}_ms": float(np.percentile(ms, q)) for q in (50, 95, 99)}
+
+
+def _times(draw: Callable[[Shown], object], frames: int) -> dict[str, float]:
+    times = []
+    for performance in performances(frames + WARM_UP):
+        begin_s = time.perf_counter()
+        draw(Shown(performance, 0.0))
+        times.append(1e3 * (time.perf_counter() - begin_s))
+    return _percentiles(times[WARM_UP:])
+
+
+def one_stream(setting: Setting) -> dict[str, Any]:
+    """A picture's time on the device and on the CPU, and the GPU's own work."""
+    device, seal = open_device(setting.device), _seal(setting.size)
+    assert device is not None
+    networks = load_networks(setting.runtime)
+    view, cpu = _device_view(setting, device, networks), _cpu_view(setting, networks)
+
+    def on_cpu(shown: Shown) -> None:
+        seal.set(cpu.draw(shown))
+
+    there = _times(lambda shown: view.draw_sealed(shown, LADDER[0], seal), setting.frames)
+    here = _times(on_cpu, min(setting.frames, 60))
+    result = {
+        "device": device.name,
+        "picture": there,
+        "picture_on_cpu": here,
+        "ratio": here["p50_ms"] / there["p50_ms"],
+    }
+    times_ms = getattr(device, "times_ms", None)
+    if times_ms is not None:
+        result["gpu_work"] = _percentiles(times_ms(lambda: view.again(LADDER[0], seal), setting.frames))
+    return result
+
+
+def several_streams(setting: Setting, count: int) -> dict[str, Any]:
+    """So many processes, each at the setting's rate."""
+    spawn = multiprocessing.get_context("spawn")
+    ready = spawn.Barrier(count)
+    with spawn.Pool(count, _begin, (ready,)) as pool:
+        ages = pool.map(_stream, [setting] * count, chunksize=1)
+    period_ms = 1e3 / setting.rate_hz
+    return {
+        "streams": count,
+        "each": [_percentiles(ms) | {"late": int(np.sum(np.array(ms) > period_ms))} for ms in ages],
+        "all": _percentiles([value for ms in ages for value in ms]),
+    }
+
+
+_ready: Any = None  # of this process: a barrier can't be sent with a task
+
+
+def _begin(ready: Any) -> None:
+    global _ready
+    _ready = ready
+
+
+def _stream(setting: Setting) -> list[float]:
+    """How long after it was due each picture of one process was there, ms."""
+    device, seal = open_device(setting.device), _seal(setting.size)
+    assert device is not None
+    view = _device_view(setting, device, load_networks(setting.runtime))
+    some = performances(setting.frames + WARM_UP)
+    for performance in some[:WARM_UP]:
+        view.draw_sealed(Shown(performance, 0.0), LADDER[0], seal)
+    _ready.wait(LONGEST_WAIT_S)
+    begin_s, ages = time.monotonic(), []
+    for index, performance in enumerate(some[WARM_UP:]):
+        due_s = begin_s + index / setting.rate_hz
+        time.sleep(max(0.0, due_s - time.monotonic()))
+        view.draw_sealed(Shown(performance, due_s), LADDER[0], seal)
+        ages.append(1e3 * (time.monotonic() - due_s))
+    return ages
+
+
+def run(setting: Setting, streams: int, console: Console) -> dict[str, Any]:
+    """Both measurements, shown; `streams` under 2 leaves the second out."""
+    found = one_stream(setting)
+    machine = describe(found["device"])
+    result: dict[str, Any] = {"machine": machine, "size": setting.size, "runtime": setting.runtime, "one": found}
+    table = Table("", "p50, ms", "p95, ms", "p99, ms")
+    rows = {
+        "a picture": found["picture"],
+        "a picture on the CPU": found["picture_on_cpu"],
+        "the GPU's work": found.get("gpu_work"),
+    }
+    if streams > 1:
+        result["several"] = several_streams(setting, streams)
+        rows[f"{streams} streams at {setting.rate_hz:g} Hz, after due"] = result["several"]["all"]
+    for name, row in rows.items():
+        table.add_row(name, *(("not measured",) * 3 if row is None else (f"{value:.2f}" for value in row.values())))
+    console.print(table)
+    console.print(
+        f"{setting.size[0]} x {setting.size[1]}, networks: {setting.runtime}, {found['ratio']:.1f} times the CPU's speed, on "
+        f"{machine['gpu']} and {machine['processor']}, {machine['cores']} cores"
+    )
+    return result
