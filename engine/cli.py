@@ -98,6 +98,9 @@ def run(
     runtime: Annotated[
         str | None, typer.Option(help="Of the networks: auto, none, openvino, torch-cpu, torch-cuda, tensorrt.")
     ] = None,
+    landmarks: Annotated[
+        str | None, typer.Option(help="What finds the face's points: openvino, mediapipe or tensorrt.")
+    ] = None,
     device: Annotated[str | None, typer.Option(help="What draws: cpu or gpu.")] = None,
     neutral: Annotated[str | None, typer.Option(help="auto, or first: the first face is the neutral one.")] = None,
     target_age: Annotated[
@@ -115,7 +118,8 @@ def run(
     options: dict[str, Any] = {
         "camera": camera, "puppet": puppet, "mode": mode, "output": tuple(output) if output else None,
         "size": size, "rate": rate, "camera_size": camera_size, "mirror": mirror, "runtime": runtime,
-        "device": device, "neutral": neutral, "target_age": target_age, "seconds": seconds, "report": report, "pose": pose,
+        "device": device, "landmarks": landmarks,
+        "neutral": neutral, "target_age": target_age, "seconds": seconds, "report": report, "pose": pose,
         "sound": sound, "sound_when": sound_when, "send": tuple(send) if send else None, "performer": performer,
         "remember": False if forget else None, "style": _pairs(strength, "mouth=1.2") or None,
         "blend": blend, "play": play, "occlusion": occlusion, "sliders": sliders,

@@ -1,4 +1,4 @@
-"""A network in a TensorRT engine, in fp16. Not run on a GPU yet: by name only.
+"""Networks in TensorRT engines. Not run on a GPU yet: by name only.
 
 PyCUDA in the primary context, which torch shares. CUDA contexts belong to threads, and networks are loaded in one thread and
 used in another, so every call makes the context current for itself; what is `bound` leaves that to its caller.
@@ -6,7 +6,8 @@ used in another, so every call makes the context current for itself; what is `bo
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -24,34 +25,35 @@ from models.weights import Weights
 CACHE = Path("~/.cache/mimicam/engines").expanduser()
 
 
-class TensorRtNetwork:
-    """An engine for a fixed number of crops. Use it from one thread at a time."""
+class TensorRtGraph:
+    """The engine of an ONNX graph. Use it from one thread at a time."""
 
-    precision: Precision = "f16"
-    capturable = True
-
-    def __init__(self, weights: Weights, config: RendererConfig, count: int, cache: Path = CACHE) -> None:
+    def __init__(self, graph: bytes, cache: Path = CACHE) -> None:
         """Read the engine from the `cache` folder, or build it, which takes a while. EngineError when neither works."""
-        trt = find_tensorrt()
+        self._trt = find_tensorrt()
         cuda.init()
         self._context = cuda.Device(0).retain_primary_context()
-        self._config, self._count = config, count
-        self._context.push()
-        try:
-            graph = build_graph(weights, config, count, half=True).SerializeToString()
-            key = key_of(trt, graph, cuda.Device(0).name(), ".".join(map(str, cuda.get_version())))
-            data = cached_engine(cache, key, lambda: build_engine(trt, graph))
-            self._engine = trt.Runtime(trt.Logger(trt.Logger.ERROR)).deserialize_cuda_engine(data)
-        finally:
-            self._context.pop()
+        with self.current():
+            key = key_of(self._trt, graph, cuda.Device(0).name(), ".".join(map(str, cuda.get_version())))
+            data = cached_engine(cache, key, lambda: build_engine(self._trt, graph))
+            self._engine = self._trt.Runtime(self._trt.Logger(self._trt.Logger.ERROR)).deserialize_cuda_engine(data)
         if self._engine is None:
             raise EngineError(f"{cache / key.file_name()} can't be read by {key.product}: delete it")
 
-    def bound(self, crops_address: int, drawn_address: int, stream: int) -> Callable[[], None]:
-        """See `StreamNetwork`."""
+    @contextmanager
+    def current(self) -> Iterator[None]:
+        """The context is the calling thread's while this lasts."""
+        self._context.push()
+        try:
+            yield
+        finally:
+            self._context.pop()
+
+    def bound(self, addresses: Mapping[str, int], stream: int) -> Callable[[], None]:
+        """What queues its work between arrays on the GPU, by the names of inputs and outputs."""
         execution = self._engine.create_execution_context()
-        execution.set_tensor_address("crops", crops_address)
-        execution.set_tensor_address("drawn", drawn_address)
+        for name, address in addresses.items():
+            execution.set_tensor_address(name, address)
 
         def queue() -> None:
             if not execution.execute_async_v3(stream):
@@ -59,34 +61,58 @@ class TensorRtNetwork:
 
         return queue
 
-    def __call__(self, crops: NDArray[np.uint8]) -> NDArray[np.float32]:
-        """(n, size, size, inputs) uint8 to (n, size, size, outputs): colour in [0, 255], matte in [0, 1]."""
-        self._context.push()
-        try:
-            return self._hosted(crops)
-        finally:
-            self._context.pop()
+    def __call__(self, inputs: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
+        """All outputs by name, for inputs that come from the CPU."""
+        with self.current():
+            return self._hosted(inputs)
 
     @cached_property
     def _hosted(self) -> _Hosted:
-        return _Hosted(self, self._config, self._count)
+        names = [self._engine.get_tensor_name(i) for i in range(self._engine.num_io_tensors)]
+        arrays = {
+            name: cuda.pagelocked_empty(
+                tuple(self._engine.get_tensor_shape(name)), self._trt.nptype(self._engine.get_tensor_dtype(name))
+            )
+            for name in names
+        }
+        return _Hosted(self, arrays)
 
 
 class _Hosted:
-    """An engine with memory of its own, pinned on both sides, and a stream, for crops that come from the CPU."""
+    """Memory on both sides, pinned here, and a stream."""
 
-    def __init__(self, network: TensorRtNetwork, config: RendererConfig, count: int) -> None:
-        size = config.size_px
-        self._stream = cuda.Stream()
-        self._crops = cuda.pagelocked_empty((count, config.inputs, size, size), np.float16)
-        self._drawn = cuda.pagelocked_empty((count, size, size, config.outputs), np.float32)
-        self._buffers: list[Any] = [cuda.mem_alloc(self._crops.nbytes), cuda.mem_alloc(self._drawn.nbytes)]
-        self._queue = network.bound(int(self._buffers[0]), int(self._buffers[1]), self._stream.handle)
+    def __init__(self, graph: TensorRtGraph, arrays: dict[str, NDArray[Any]]) -> None:
+        self._stream, self._arrays = cuda.Stream(), arrays
+        self._buffers: dict[str, Any] = {name: cuda.mem_alloc(array.nbytes) for name, array in arrays.items()}
+        self._queue = graph.bound({name: int(b) for name, b in self._buffers.items()}, self._stream.handle)
+
+    def __call__(self, inputs: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
+        for name, value in inputs.items():
+            self._arrays[name][...] = value
+            cuda.memcpy_htod_async(self._buffers[name], self._arrays[name], self._stream)
+        self._queue()
+        outputs = [name for name in self._arrays if name not in inputs]
+        for name in outputs:
+            cuda.memcpy_dtoh_async(self._arrays[name], self._buffers[name], self._stream)
+        self._stream.synchronize()
+        return {name: np.array(self._arrays[name]) for name in outputs}
+
+
+class TensorRtNetwork:
+    """A network for a fixed number of crops, in fp16. Use it from one thread at a time."""
+
+    precision: Precision = "f16"
+    capturable = True
+
+    def __init__(self, weights: Weights, config: RendererConfig, count: int, cache: Path = CACHE) -> None:
+        """As `TensorRtGraph`."""
+        self._graph = TensorRtGraph(build_graph(weights, config, count, half=True).SerializeToString(), cache)
+
+    def bound(self, crops_address: int, drawn_address: int, stream: int) -> Callable[[], None]:
+        """See `StreamNetwork`."""
+        return self._graph.bound({"crops": crops_address, "drawn": drawn_address}, stream)
 
     def __call__(self, crops: NDArray[np.uint8]) -> NDArray[np.float32]:
-        self._crops[...] = crops.transpose(0, 3, 1, 2) / np.float32(127.5) - 1
-        cuda.memcpy_htod_async(self._buffers[0], self._crops, self._stream)
-        self._queue()
-        cuda.memcpy_dtoh_async(self._drawn, self._buffers[1], self._stream)
-        self._stream.synchronize()
-        return np.array(self._drawn)
+        """(n, size, size, inputs) uint8 to (n, size, size, outputs): colour in [0, 255], matte in [0, 1]."""
+        planes = crops.transpose(0, 3, 1, 2) / np.float32(127.5) - 1
+        return self._graph({"crops": planes})["drawn"]

@@ -194,7 +194,7 @@ def _before_camera(config: RunConfig, camera: Source, opened: ExitStack, tell: C
 def open_tracker(config: RunConfig, remembered: Neutral | None = None) -> Tracker:
     """A tracker as the settings want it, warm."""
     window_s = 0.0 if config.neutral == "first" else WINDOW_S
-    tracker = Tracker(Calibration(window_s=window_s, remembered=remembered))
+    tracker = Tracker(Calibration(window_s=window_s, remembered=remembered), config.landmarks)
     tracker.warm_up(np.zeros((config.size[1], config.size[0], 3), np.uint8))
     return tracker
 

@@ -15,6 +15,8 @@ from engine.face.landmarks import COUNT, Points
 from engine.face.performance import Performance
 from engine.face.pose import Pose, fit_head
 from engine.live.frame import Frame
+from engine.names import LandmarkName
+from engine.track.face_network import FaceNetwork
 from engine.track.facemesh import FaceDetector, LandmarkTracker
 from engine.track.filter import FaceFilter
 from engine.track.lock import PerformerLock, Place
@@ -47,9 +49,11 @@ class Tracked:
 class Tracker:
     """Follows one performer. Keeps state from frame to frame: use it from one thread."""
 
-    def __init__(self, calibration: Calibration | None = None) -> None:
+    def __init__(self, calibration: Calibration | None = None, landmarks: LandmarkName = "openvino") -> None:
+        """ConfigError where `landmarks` can't be had."""
         self.calibration = calibration or Calibration()
-        self._mesh, self._detector = LandmarkTracker(), FaceDetector()
+        self._mesh = LandmarkTracker() if landmarks == "mediapipe" else FaceNetwork(landmarks)
+        self._detector = FaceDetector()
         self._lock, self._filter, self._expression = PerformerLock(), FaceFilter(), ExpressionFit()
         self._steady = OneEuro(TOLD_CUTOFF_HZ, TOLD_GAIN)
         self._following = False

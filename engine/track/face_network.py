@@ -1,0 +1,157 @@
+"""MediaPipe's face landmarks with attention, run by OpenVINO: the same network and the same way from frame to frame, in half the
+time, and with nothing between picture and points that can't be seen.
+
+The face's rectangle comes from the last frame's landmarks, or from MediaPipe's detector where there is none; what it shows
+goes through the network, whose points come back into the picture. Rectangles are as in MediaPipe's graphs face_landmark_front,
+face_detection_front_detection_to_roi and face_landmark_landmarks_to_roi; refinement is that of
+tensors_to_face_landmarks_with_attention. Differences to MediaPipe's own points are some hundredths of a pixel: it scales
+pictures by another library.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final, Literal
+
+import cv2
+import numpy as np
+import openvino as ov
+from mediapipe.python.solutions import face_mesh
+from mediapipe.python.solutions.face_detection import FaceDetection
+from numpy.typing import NDArray
+
+from engine.errors import ConfigError
+from engine.face.landmarks import COUNT, EYE_LEFT, EYE_RIGHT, IRIS_LEFT, IRIS_RIGHT, SKIN_COUNT, Points
+from engine.track.facemesh import rgb_of
+from models.openvino_runtime import compile_graph
+from models.tflite_graph import attention_landmarks, onnx_of
+
+FILE: Final = "modules/face_landmark/face_landmark_with_attention.tflite"
+INPUT: Final = "input_1"
+SIZE_PX: Final = 192  # of what the network sees
+MARGIN: Final = 1.5  # of the rectangle, over what bounds the face
+OUTER_CORNERS: Final = (33, 263)  # of the eyes: the line between them is level in what the network sees
+LEAST_PRESENCE: Final = 0.5  # of a face, for its landmarks to count
+
+
+@dataclass(frozen=True, slots=True)
+class Square:
+    """The part of a picture that the network sees."""
+
+    x: float  # middle, px
+    y: float
+    side: float  # px
+    turn: float  # clockwise, radians
+
+    @staticmethod
+    def around(low: NDArray[np.float32], high: NDArray[np.float32], left: Any, right: Any) -> Square:
+        """Over what lies between two corners (2,) px, level with the line from `left` to `right` (2,) px."""
+        middle, side = (low + high) / 2, MARGIN * float(np.max(high - low))
+        return Square(
+            float(middle[0]), float(middle[1]), side, float(np.arctan2(right[1] - left[1], right[0] - left[0]))
+        )
+
+    @property
+    def matrix(self) -> NDArray[np.float64]:
+        """(2, 3): from pixels of the part to those of the picture."""
+        step = self.side / SIZE_PX
+        cos, sin = step * np.cos(self.turn), step * np.sin(self.turn)
+        turn = np.array([[cos, -sin], [sin, cos]])
+        corner = np.array([self.x, self.y]) - turn @ np.full(2, SIZE_PX / 2)
+        return np.column_stack([turn, corner])
+
+
+class FaceNetwork:
+    """Follows one face from frame to frame; it looks anew only when it has lost it."""
+
+    def __init__(self, runtime: Literal["openvino", "tensorrt"] = "openvino") -> None:
+        """Convert and compile the network that the installed MediaPipe brings. ConfigError where `runtime` can't be used."""
+        path = Path(face_mesh.__file__).parents[2] / FILE
+        self._run = _compiled(onnx_of(path).SerializeToString(), runtime)
+        self._refined = attention_landmarks(path)
+        self._detection = FaceDetection(model_selection=0, min_detection_confidence=0.5)
+        self._square: Square | None = None
+        self._run(np.zeros((1, SIZE_PX, SIZE_PX, 3), np.float32))  # the first answer takes longer
+
+    def __call__(self, bgr: NDArray[np.uint8]) -> Points | None:
+        """Landmarks (478, 3) px, z in the scale of x, or None where no face is seen."""
+        square = self._square or self._detected(bgr)
+        points = None if square is None else self._points(bgr, square)
+        self._square = None if points is None else _around(points)
+        return points
+
+    def forget(self) -> None:
+        """Look anew at the next frame."""
+        self._square = None
+
+    def close(self) -> None:
+        """Free the networks."""
+        self._detection.close()
+
+    def _detected(self, bgr: NDArray[np.uint8]) -> Square | None:
+        found = self._detection.process(rgb_of(bgr)).detections
+        if not found:
+            return None
+        place, size = found[0].location_data, np.array(bgr.shape[1::-1], np.float32)
+        box = place.relative_bounding_box
+        low = np.array([box.xmin, box.ymin]) * size
+        high = low + np.array([box.width, box.height]) * size
+        left, right = (np.array([eye.x, eye.y]) * size for eye in place.relative_keypoints[:2])
+        return Square.around(low, high, left, right)
+
+    def _points(self, bgr: NDArray[np.uint8], square: Square) -> Points | None:
+        matrix = square.matrix
+        seen = cv2.warpAffine(
+            bgr,
+            matrix,
+            (SIZE_PX, SIZE_PX),
+            flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,
+            borderMode=cv2.BORDER_REPLICATE,
+        )
+        rgb = cv2.cvtColor(seen, cv2.COLOR_BGR2RGB)
+        answer = self._run(np.multiply(rgb, 1 / 255, dtype=np.float32)[None])
+        if 1 / (1 + np.exp(-float(answer["conv_faceflag"].squeeze()))) < LEAST_PRESENCE:
+            return None
+        points = self._assembled(answer)
+        points[:, :2] = points[:, :2] @ matrix[:, :2].T + matrix[:, 2]
+        points[:, 2] *= square.side / SIZE_PX
+        return points if np.isfinite(points).all() and np.ptp(points[:, 0]) >= 2 else None
+
+    def _assembled(self, answer: Any) -> Points:
+        """(478, 3) px of what the network saw: the mesh, with lips, eyes and irises by those who look closer."""
+        points = np.zeros((COUNT, 3), np.float32)
+        points[:SKIN_COUNT] = answer["output_mesh_identity"].reshape(-1, 3)
+        for name, which in self._refined.items():
+            points[which, :2] = answer[name].reshape(-1, 2)
+        for iris, eye in ((IRIS_LEFT, EYE_LEFT), (IRIS_RIGHT, EYE_RIGHT)):
+            points[iris, 2] = points[eye, 2].mean()
+        return points
+
+
+def _compiled(graph: bytes, runtime: Literal["openvino", "tensorrt"]) -> Callable[[NDArray[np.float32]], Any]:
+    """What answers by names of outputs, in f32: in bf16 points move by 0.2 px."""
+    if runtime == "tensorrt":
+        try:
+            from models.tensorrt_runtime import TensorRtGraph
+
+            engine = TensorRtGraph(graph)
+        except (
+            Exception
+        ) as error:  # driver, context and memory have errors of their own, in packages that may be missing
+            raise ConfigError(
+                wanted="landmarks by TensorRT",
+                found=f"{type(error).__name__}: {error}",
+                advice="Use --landmarks openvino.",
+            ) from error
+        return lambda seen: engine({INPUT: seen})
+    request = compile_graph(
+        ov.Core(), graph, "f32", threads=1
+    ).create_infer_request()  # a second thread would only wait
+    return lambda seen: request.infer(seen, share_inputs=True, share_outputs=True)
+
+
+def _around(points: Points) -> Square:
+    left, right = points[list(OUTER_CORNERS), :2]
+    return Square.around(points[:, :2].min(0), points[:, :2].max(0), left, right)
