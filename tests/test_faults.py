@@ -23,6 +23,7 @@ from engine.live.frame import Frame
 from engine.live.mailbox import Mailbox
 from engine.live.meter import Meter
 from engine.live.pipeline import Pipeline
+from engine.names import LandmarkName
 from engine.output.null import NullSink
 from engine.output.stage import OutputStage
 from engine.puppet.format import Puppet
@@ -138,13 +139,14 @@ def test_a_source_that_goes_wrong_and_right_again(bruno: Puppet, camera: str) ->
     assert meter.counted("sent") + pipeline.skipped() == meter.counted("captured") > 0
 
 
+@pytest.mark.parametrize("landmarks", ["openvino", "mediapipe"])
 def test_a_network_that_returns_no_numbers_is_a_loss(
-    demo_frames: list[np.ndarray], monkeypatch: pytest.MonkeyPatch
+    landmarks: LandmarkName, demo_frames: list[np.ndarray], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Nothing is learnt from it: the performer is found again in the frame after."""
-    tracker = Tracker()
-    spoilt = Faulty(tracker._mesh._mesh.process, "ok*3 garbage*2", no_numbers)
-    monkeypatch.setattr(tracker._mesh._mesh, "process", spoilt)
+    tracker = Tracker(landmarks=landmarks)
+    owner, attribute = (tracker._mesh, "_run") if landmarks == "openvino" else (tracker._mesh._mesh, "process")
+    monkeypatch.setattr(owner, attribute, Faulty(getattr(owner, attribute), "ok*3 garbage*2", no_numbers))
     results = [tracker(Frame(bgr, i, i / 30)) for i, bgr in enumerate(demo_frames[:8])]
     tracker.close()
     assert [r.lost for r in results[:3]] == [False] * 3
@@ -154,7 +156,9 @@ def test_a_network_that_returns_no_numbers_is_a_loss(
 
 
 def no_numbers(answer: Any) -> Any:
-    """MediaPipe's answer with every landmark replaced by what is no number."""
+    """A network's answer with every landmark replaced by what is no number."""
+    if not hasattr(answer, "multi_face_landmarks"):
+        return {name: np.full_like(answer[port], np.nan) for port in answer for name in port.get_names()}
     for face in answer.multi_face_landmarks:
         for point in face.landmark:
             point.x = point.y = point.z = float("nan")
