@@ -162,7 +162,7 @@ class _Slot:
         """So many bytes that nobody reads any more."""
         self.copied.synchronize()  # returns at once where nothing was recorded
         if self._bytes.nbytes < count:
-            self._bytes = self._cuda.pagelocked_empty(count, np.uint8)
+            self._bytes = self._cuda.pagelocked_empty((count,), np.uint8)
         return self._bytes[:count]
 
 
@@ -170,8 +170,7 @@ class _Graph:
     """Launches, captured once."""
 
     def __init__(self, gpu: Gpu, launches: Callable[[], None]) -> None:
-        from cuda.bindings import driver
-
+        driver = _graph_driver()
         self._gpu, self._driver = gpu, driver
         self._stream = driver.CUstream(gpu.stream)
         mode = driver.CUstreamCaptureMode.CU_STREAM_CAPTURE_MODE_THREAD_LOCAL
@@ -202,3 +201,11 @@ def _driver() -> Any:
     except ImportError as error:
         raise DeviceError(f"PyCUDA can't be used: {error}") from error
     return cuda
+
+
+def _graph_driver() -> Any:
+    try:
+        from cuda.bindings import driver
+    except ImportError as error:
+        raise DeviceError(f"NVIDIA's bindings can't be used: {error}") from error
+    return driver

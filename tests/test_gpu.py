@@ -1,0 +1,144 @@
+"""`kernels/gpu.py` on a played GPU: contexts, copies, launches and graphs are used as the driver wants them."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+from conftest import performance
+from devices import needs_compiler
+from fake_cuda import FakeDriver, FakeGraphs, compiled
+
+from engine.puppet.format import Puppet
+from engine.render.device_portrait import DevicePortraitView
+from engine.render.portrait_view import PortraitView
+from engine.render.view import Shown
+from kernels.device import DeviceError, OutOfMemoryError, downloaded, uploaded
+from kernels.gpu import SLOTS, Gpu
+from kernels.registry import load
+from kernels.soften_edges.cuda import soften_edges
+
+pytestmark = needs_compiler
+
+
+@pytest.fixture
+def driver(monkeypatch: pytest.MonkeyPatch) -> FakeDriver:
+    fake = FakeDriver()
+    monkeypatch.setattr("kernels.gpu._driver", lambda: fake)
+    monkeypatch.setattr("kernels.gpu.compiled", compiled)
+    graphs = FakeGraphs(fake)
+    monkeypatch.setattr("kernels.gpu._graph_driver", lambda: graphs)
+    fake.graphs = graphs  # type: ignore[attr-defined]
+    return fake
+
+
+def test_what_goes_up_comes_down(driver: FakeDriver) -> None:
+    """More uploads than slots, none of them waited for: each arrives as it was when it was asked for."""
+    gpu, random = Gpu(), np.random.default_rng(1)
+    arrays = [random.integers(0, 256, (n, 7), np.uint8) for n in range(1, 3 * SLOTS)]
+    buffers = []
+    for array in arrays:
+        buffers.append(gpu.empty(array.shape, array.dtype))
+        changing = array.copy()
+        gpu.upload(changing, buffers[-1])
+        changing[:] = 0
+    for array, buffer in zip(arrays, buffers, strict=True):
+        assert np.array_equal(downloaded(gpu, buffer), array)
+
+
+@pytest.mark.parametrize("kernel", ["sample", "composite", "match_colour"])
+def test_kernels_run_in_any_thread(driver: FakeDriver, kernel: str) -> None:
+    gpu, random, failed = Gpu(), np.random.default_rng(2), []
+    picture = random.integers(0, 256, (20, 30, 3), np.uint8)
+    arguments = {
+        "sample": lambda: (picture, random.uniform(0, 20, (9, 8, 2)).astype(np.float32), np.zeros((9, 8, 3), np.uint8)),
+        "composite": lambda: (picture.copy(), picture[::-1].copy(), picture[..., 0].copy(), 2, 3),
+        "match_colour": lambda: (
+            picture,
+            random.uniform(0, 255, (5, 5, 5, 3)).astype(np.float32),
+            np.zeros_like(picture),
+        ),
+    }[kernel]()
+
+    def run() -> None:
+        expected, found = ([a.copy() if isinstance(a, np.ndarray) else a for a in arguments] for _ in range(2))
+        load(kernel, "reference")(*expected)
+        load(kernel, "cuda", gpu)(*found)
+        pairs = [(e, f) for e, f in zip(expected, found, strict=True) if isinstance(e, np.ndarray)]
+        if not all(np.allclose(e, f, atol=1) for e, f in pairs):
+            failed.append(kernel)
+
+    for target in (run, lambda: _in_a_thread(run)):
+        target()
+    assert not failed
+
+
+def _in_a_thread(run: Callable[[], None]) -> None:
+    thread = threading.Thread(target=run)
+    thread.start()
+    thread.join()
+
+
+def test_a_graph_does_again_what_was_launched(driver: FakeDriver) -> None:
+    gpu, random = Gpu(), np.random.default_rng(3)
+    pictures = [random.integers(0, 256, (12, 16, 3), np.uint8) for _ in range(2)]
+    backward = uploaded(gpu, random.uniform(0, 40, (12, 16, 2)).astype(np.float32))
+    source, out, copy = (gpu.empty((12, 16, 3), np.uint8) for _ in range(3))
+
+    def launches() -> None:
+        soften_edges(gpu, source, backward, 5.0, out)
+        gpu.copy(out, copy)
+
+    gpu.upload(pictures[0], source)
+    launches()
+    first = downloaded(gpu, copy)
+    work = gpu.recorded(launches)
+    for picture in (pictures[1], pictures[0]):
+        gpu.upload(picture, source)
+        work()
+        expected = np.empty_like(picture)
+        load("soften_edges", "reference")(picture, downloaded(gpu, backward), 5.0, expected)
+        assert np.array_equal(downloaded(gpu, copy), expected)
+    assert np.array_equal(downloaded(gpu, copy), first)
+    assert driver.graphs.launched == 2  # type: ignore[attr-defined]
+    assert gpu.times_ms(work, 4) == [1.5] * 4
+
+
+def test_a_whole_picture_takes_one_upload_one_graph_and_one_download(driver: FakeDriver, bruno: Puppet) -> None:
+    cpu, gpu = PortraitView(bruno, 320, 180), Gpu()
+    view = DevicePortraitView(PortraitView(bruno, 320, 180), gpu)
+    for p in (performance(), performance({"jawOpen": 0.6}, (15, 5, 0)), performance()):
+        expected, found = cpu.draw(Shown(p, 0.0)), view.draw(Shown(p, 0.0))
+        assert (np.abs(expected.astype(int) - found).max(2) > 2).mean() <= 0.001
+    assert driver.graphs.launched == 2  # type: ignore[attr-defined]  # the first picture is drawn before there is one
+    assert view.drawn_on == "Fake GPU"
+
+
+def test_no_memory_and_a_lost_gpu_have_names(driver: FakeDriver, bruno: Puppet) -> None:
+    gpu = Gpu()
+    with pytest.raises(OutOfMemoryError, match="Fake GPU has no memory left"):
+        gpu.empty((1 << 31,), np.uint8)
+    view, told = DevicePortraitView(PortraitView(bruno, 320, 180), gpu), []
+    view._tell = told.append
+    view.draw(Shown(performance(), 0.0))
+    driver.lost = True
+    assert view.draw(Shown(performance(), 0.0)).shape == (180, 320, 3)
+    assert told == ["drawing on the CPU from now on: Fake GPU failed: the GPU fell off the bus"]
+    with pytest.raises(DeviceError, match="fell off the bus"):
+        gpu.synchronize()
+    with pytest.raises(DeviceError, match="no GPU can be used"):
+        Gpu()
+    driver.lost = False
+    with pytest.raises(DeviceError, match="GPU 3 was wanted, 1 found"):
+        Gpu(3)
+
+
+def test_arrays_with_gaps_are_not_copied(driver: FakeDriver) -> None:
+    gpu = Gpu()
+    buffer = gpu.empty((8, 8, 3), np.uint8)
+    with pytest.raises(ValueError, match="without gaps"):
+        gpu.download(buffer.part(0, 0, 4, 4), np.empty((4, 4, 3), np.uint8))
+    with pytest.raises(ValueError, match="without gaps"):
+        gpu.upload(np.zeros((9, 8, 3), np.uint8), buffer)
