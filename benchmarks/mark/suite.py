@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import datetime as dt
+import multiprocessing
 import time
 from collections.abc import Iterable, Iterator
+from functools import partial
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import cv2
+import numba
 import numpy as np
 from numpy.typing import NDArray
 from rich.console import Console
@@ -26,55 +30,76 @@ from engine.trust.reader import PERIOD_S
 from kernels.embed_mark.cpu import embed_mark
 
 Picture = NDArray[np.uint8]
+CHANNELS = {**PROMISED, **BEYOND}
 ROUNDS = 200  # of the kernel
-BEYOND_SHARE = 3  # one piece beyond what is promised for so many within
+BEYOND_SHARE = 3  # one round beyond what is promised for so many within
 
 
 def run(pieces: int, unmarked: int, data: Path | None, report: Path, console: Console) -> None:
-    """`pieces` of ten seconds for each scene and channel, `unmarked` stills. Each part is written when it is done."""
+    """`pieces` of ten seconds for each scene and channel, `unmarked` stills. What is known is written after each round."""
     result: dict[str, Any] = {"machine": describe(), "limit": FOUND}
     if pieces:
-        result |= survival(pieces, console)
-        write_result(report, result)
+        for part in survival(pieces, console):
+            result |= part
+            write_result(report, result)
     if unmarked and data is not None:
         result["unmarked"] = false_alarms(data, unmarked, console)
     write_result(report, result)
 
 
-def survival(pieces: int, console: Console) -> dict[str, Any]:
-    """What is left after each channel, of how many; and what the mark costs."""
-    channels = {**PROMISED, **BEYOND}
-    found: dict[str, list[tuple[float, bool]]] = {name: [] for name in channels}
-    psnr, ms = {}, {}
-    for scene in SCENES:
-        pictures = ten_seconds(scene)
-        psnr[scene], ms[scene] = _cost(pictures)
-        for name, channel in channels.items():
-            rounds = pieces if name in PROMISED else -(-pieces // BEYOND_SHARE)
-            results = [_piece(pictures, channel, _seed(scene, name, i)) for i in range(rounds)]
-            found[name] += results
-            console.print(f"{scene}, {name}: {', '.join(f'{score:.1f}{_sign(right)}' for score, right in results)}")
-        console.print(f"{scene}: {psnr[scene]:.1f} dB (42), {ms[scene]:.2f} ms a picture (1)")
-    told = {name: _told(results) for name, results in found.items()}
+def survival(pieces: int, console: Console) -> Iterator[dict[str, Any]]:
+    """What the mark costs; then, after each round over all scenes and channels, what is left of it, of how many."""
+    with TemporaryDirectory() as folder:
+        psnr, ms = {}, {}
+        for scene in SCENES:
+            pictures = ten_seconds(scene)
+            psnr[scene], ms[scene] = _cost(pictures)
+            console.print(f"{scene}: {psnr[scene]:.1f} dB (42), {ms[scene]:.2f} ms a picture (1)")
+            np.save(_stored(folder, scene), np.stack(pictures))
+        yield {"psnr_db": psnr, "embed_720p_ms": ms}
+        found: dict[str, list[tuple[float, bool]]] = {name: [] for name in CHANNELS}
+        with multiprocessing.get_context("spawn").Pool(cores(), _alone) as pool:
+            for index in range(pieces):
+                names = [n for n in CHANNELS if n in PROMISED or index % BEYOND_SHARE == 0]
+                tasks = [(scene, name, index) for name in names for scene in SCENES]
+                answers = pool.starmap(partial(_piece_of, folder), tasks, chunksize=1)
+                for (_, name, _), answer in zip(tasks, answers, strict=True):
+                    found[name].append(answer)
+                told = {name: _told(results) for name, results in found.items()}
+                _print_told(told, index + 1, console)
+                yield {
+                    "promised": {name: told[name] for name in PROMISED},
+                    "beyond": {name: told[name] for name in BEYOND},
+                }
+
+
+def _print_told(told: dict[str, dict[str, float]], rounds: int, console: Console) -> None:
+    console.print(f"after {rounds} rounds")
     for name, line in told.items():
         console.print(
             f"{name}: found {line['found']} of {line['pieces']}, payload right in {line['payload_right']}, "
             f"scores from {line['least']:.1f}, mean {line['mean']:.1f}"
         )
-    return {
-        "promised": {name: told[name] for name in PROMISED},
-        "beyond": {name: told[name] for name in BEYOND},
-        "psnr_db": psnr,
-        "embed_720p_ms": ms,
-    }
+
+
+def _stored(folder: str, scene: str) -> Path:
+    return Path(folder) / f"{[*SCENES].index(scene)}.npy"
+
+
+def _alone() -> None:
+    """This process is one of as many as there are cores."""
+    cv2.setNumThreads(1)
+    numba.set_num_threads(1)
+
+
+def _piece_of(folder: str, scene: str, channel: str, index: int) -> tuple[float, bool]:
+    """In a process of its own."""
+    pictures = list(np.load(_stored(folder, scene), mmap_mode="r", allow_pickle=False))
+    return _piece(pictures, CHANNELS[channel], _seed(scene, channel, index))
 
 
 def _seed(scene: str, channel: str, index: int) -> int:
-    return [*SCENES].index(scene) * 10_000 + [*PROMISED, *BEYOND].index(channel) * 100 + index
-
-
-def _sign(right: bool) -> str:
-    return "" if right else " (payload lost)"
+    return [*SCENES].index(scene) * 10_000 + [*CHANNELS].index(channel) * 100 + index
 
 
 def _told(results: list[tuple[float, bool]]) -> dict[str, float]:
@@ -89,8 +114,11 @@ def _told(results: list[tuple[float, bool]]) -> dict[str, float]:
 
 
 def _piece(pictures: list[Picture], channel: Channel, seed: int) -> tuple[float, bool]:
-    """The score of one piece, with a key and a payload of its own, and whether the payload was right."""
+    """The score of one piece, which begins anywhere in its scene, with a key and a payload of its own, and whether the payload
+    was right."""
     random = np.random.default_rng(seed)
+    first = int(random.integers(len(pictures)))
+    pictures = pictures[first:] + pictures[:first]
     key = Key(random.bytes(32))
     payload = Payload(int(random.integers(2**28)), dt.date(2026, 1, 1) + dt.timedelta(int(random.integers(9000))))
     pattern = pattern_of(key.tile(payload), WIDTH, HEIGHT)
