@@ -162,8 +162,7 @@ CASES: Final = (
     Case("blend_poisson", FACE, lambda h, w: (_picture(h, w), _picture(h, w, 1), _oval(h, w), _like(h, w)), 3, 10, 2,
          {"OpenCV": _seamless_clone}, poisson_cuda.workspace),
     Case("match_colour", FULL_HD, lambda h, w: (_picture(h, w), _table(), _like(h, w)), 2, 6, 1),
-    # OpenCV reads the map at 1/32 px, of which a logarithm is taken
-    Case("crop_normalise", FULL_HD, _crops, 6, 96 * 96 * 19 / (1080 * 1920), 3, smaller=1),
+    Case("crop_normalise", FULL_HD, _crops, 6, 96 * 96 * 19 / (1080 * 1920), 1, smaller=1),
     Case("lay_back", FULL_HD, _drawn, 0, 96 * 96 * 29 / (1080 * 1920), 2,
          workspace=lambda device, h, w: lay_back_cuda.workspace(device, 1, 96), smaller=1),
     Case("embed_mark", FULL_HD, lambda h, w: (_picture(h, w), _random(h, w).integers(-64, 65, (h, w)).astype(np.int8)), 0, 7, 0),

@@ -70,7 +70,7 @@ def differing(a: NDArray[np.uint8], b: NDArray[np.uint8]) -> float:
 def test_the_picture_is_the_cpus(
     implementation: str, drawn_by: Callable[[], Networks] | None, quality: Quality, bruno: Puppet
 ) -> None:
-    """Two grey levels in 99.9 % of the pixels: OpenCV reads crops at 1/32 px, and the networks' answers differ by that."""
+    """Two grey levels in 99.9 % of the pixels: a network's answer to crops that are rounded otherwise differs a little."""
     cpu, view = views(bruno, device_named(implementation), drawn_by and drawn_by())
     for shown in (Shown(p, 0.0) for p in PERFORMANCES):
         expected, found = cpu.draw(shown, quality), view.draw(shown, quality)

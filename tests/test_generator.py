@@ -34,7 +34,7 @@ from engine.render.portrait_view import PortraitView
 from engine.render.quality import LADDER
 from engine.render.scene import Scene
 from engine.track.tracker import Tracked, Tracker
-from kernels.crop_normalise.cpu import crop, stretch
+from kernels.crop_normalise.cpu import crop, crop_normalise
 from kernels.lay_back.cpu import lay_back
 from models import runtimes
 from models.config import CONFIGS
@@ -217,7 +217,10 @@ def test_stretch_is_the_logarithm_of_the_area(factor: float) -> None:
     target = face(scale=80)
     place = PLACES[0]
     matrix = crop_matrix(place, target, 96)
-    found = stretch(backward, matrix, 96, place.span * 80 / 96)
+    nothing, unit = np.zeros((1, 96, 96, 3), np.uint8), np.array([place.span * 80 / 96], np.float32)
+    crops = np.empty((1, 96, 96, 10), np.uint8)
+    crop_normalise(np.zeros((256, 256, 3), np.uint8), backward, matrix[None], nothing, nothing, unit, crops)
+    found = crops[0, ..., 9]
     wanted = 128 + np.clip(-2 * np.log2(factor), -2, 2) * 127 / 2
     assert np.abs(found[30:60, 30:60].astype(float) - wanted).max() <= 2
 

@@ -10,9 +10,9 @@
 - `crops`, written: (n, size, size, CHANNELS) uint8, or (n, CHANNELS, size, size) float16 of the same values by
   `v / 127.5 - 1`. Channels are the picture's three, the drawing's, the reference's, and the stretch.
 
-A crop's pixel is the mean of t x t bilinear readings spread evenly over its square, the picture's edge continued; t is 1
-for scales up to LARGEST_STEP picture pixels a crop pixel, which bilinear reading takes without loss, and the scale
-rounded up beyond. Rounded half up.
+A crop's pixel is the mean of t x t bilinear readings spread evenly over its square, the picture's edge continued, with the
+least t that puts them no more than LARGEST_STEP pixels of the picture apart, over which bilinear reading leaves nothing out.
+Rounded half up.
 
 The stretch of a crop's pixel is by how many powers of two the area that it shows is smaller in the photograph than at
 rest: `-log2(|det J| / unit^2)`, J being the differences of the bilinear map to the crop pixels right and below (at the

@@ -1,38 +1,104 @@
-"""`crop_normalise` on the CPU with OpenCV; see the package for the contract.
-
-OpenCV reads at positions of 1/32 px, and rounds each reading to a byte before their mean is taken.
-"""
+"""`crop_normalise` on the CPU with Numba; see the package for the contract."""
 
 from __future__ import annotations
 
-import cv2
+import numba
 import numpy as np
 from numpy.typing import NDArray
 
-from kernels.crop_normalise import LARGEST_STEP, SMALLEST_AREA, STRETCH_OCTAVES
+from kernels.crop_normalise import CHANNELS, LARGEST_STEP, SMALLEST_AREA, STRETCH_OCTAVES
 
-HOW = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
+
+@numba.njit(cache=True, nogil=True, inline="always")
+def _place(m, x, y, height, width):  # type: ignore[no-untyped-def]
+    """Row, column and shares of a reading, and steps to its neighbours, 0 where the picture's edge goes on."""
+    u = min(max(m[0, 0] * x + m[0, 1] * y + m[0, 2], np.float32(0)), np.float32(width - 1))
+    v = min(max(m[1, 0] * x + m[1, 1] * y + m[1, 2], np.float32(0)), np.float32(height - 1))
+    i, j = int(u), int(v)
+    return j, i, u - np.float32(i), v - np.float32(j), int(j + 1 < height), int(i + 1 < width)
+
+
+@numba.njit(cache=True, nogil=True, inline="always")
+def _mixed(a, b, c, d, fx, fy):  # type: ignore[no-untyped-def]
+    above = np.float32(a) * (np.float32(1) - fx) + np.float32(b) * fx
+    below = np.float32(c) * (np.float32(1) - fx) + np.float32(d) * fx
+    return above * (np.float32(1) - fy) + below * fy
+
+
+@numba.njit(cache=True, nogil=True, inline="always")
+def _rounded(value):  # type: ignore[no-untyped-def]
+    return np.uint8(min(max(np.floor(value + np.float32(0.5)), np.float32(0)), np.float32(255)))
+
+
+@numba.njit(cache=True, nogil=True)
+def _crop_row(picture, m, offsets, y, out):  # type: ignore[no-untyped-def]
+    """A row of a crop: the picture's three channels, to the first ones of `out` (size, channels)."""
+    height, width = picture.shape[:2]
+    share = np.float32(1) / np.float32(len(offsets) * len(offsets))
+    for x in range(out.shape[0]):
+        blue, green, red = np.float32(0), np.float32(0), np.float32(0)
+        for dy in offsets:
+            for dx in offsets:
+                j, i, fx, fy, down, right = _place(m, np.float32(x) + dx, np.float32(y) + dy, height, width)
+                a, b, c, d = picture[j, i], picture[j, i + right], picture[j + down, i], picture[j + down, i + right]
+                blue += _mixed(a[0], b[0], c[0], d[0], fx, fy)
+                green += _mixed(a[1], b[1], c[1], d[1], fx, fy)
+                red += _mixed(a[2], b[2], c[2], d[2], fx, fy)
+        out[x, 0], out[x, 1], out[x, 2] = _rounded(blue * share), _rounded(green * share), _rounded(red * share)
+
+
+@numba.njit(cache=True, nogil=True, inline="always")
+def _mapped(backward, m, x, y):  # type: ignore[no-untyped-def]
+    j, i, fx, fy, down, right = _place(m, np.float32(x), np.float32(y), backward.shape[0], backward.shape[1])
+    a, b, c, d = backward[j, i], backward[j, i + right], backward[j + down, i], backward[j + down, i + right]
+    return _mixed(a[0], b[0], c[0], d[0], fx, fy), _mixed(a[1], b[1], c[1], d[1], fx, fy)
+
+
+@numba.njit(cache=True, nogil=True)
+def _stretch_row(backward, m, unit, y, out):  # type: ignore[no-untyped-def]
+    """A row of a crop's stretch (size,)."""
+    size = out.shape[0]
+    most, least = np.float32(STRETCH_OCTAVES), np.float32(SMALLEST_AREA)
+    v = min(y, size - 2)
+    for x in range(size):
+        u = min(x, size - 2)
+        here, right, below = _mapped(backward, m, u, v), _mapped(backward, m, u + 1, v), _mapped(backward, m, u, v + 1)
+        area = abs((right[0] - here[0]) * (below[1] - here[1]) - (right[1] - here[1]) * (below[0] - here[0]))
+        octaves = np.log2(max(area / (unit * unit), least))
+        out[x] = np.uint8(np.float32(128) + min(max(octaves, -most), most) * np.float32(127 / STRETCH_OCTAVES))
+
+
+@numba.njit(cache=True, nogil=True, parallel=True)
+def _crops(picture, backward, matrices, offsets, drawings, references, units, crops):  # type: ignore[no-untyped-def]
+    count, size = drawings.shape[:2]
+    for row in numba.prange(count * size):
+        n, y = row // size, row % size
+        _crop_row(picture, matrices[n], offsets, y, crops[n, y, :, :3])
+        for x in range(size):
+            for k in range(3):
+                crops[n, y, x, 3 + k] = drawings[n, y, x, k]
+                crops[n, y, x, 6 + k] = references[n, y, x, k]
+        _stretch_row(backward, matrices[n], units[n], y, crops[n, y, :, 9])
+
+
+@numba.njit(cache=True, nogil=True, parallel=True)
+def _crop(picture, matrix, offsets, out):  # type: ignore[no-untyped-def]
+    for y in numba.prange(out.shape[0]):
+        _crop_row(picture, matrix, offsets, y, out[y])
+
+
+def _offsets(matrix: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Where in a crop's pixel it is read, along either axis."""
+    step = float(np.hypot(*matrix[:, 0]))
+    taps = max(1, int(np.ceil(np.float32(step) / np.float32(LARGEST_STEP))))
+    return ((np.arange(taps) + 0.5) / taps - 0.5).astype(np.float32)
 
 
 def crop(picture: NDArray[np.uint8], matrix: NDArray[np.float32], size_px: int) -> NDArray[np.uint8]:
-    """The crop (size, size, channels) alone: cut out as finely as the picture is, then shrunk by a whole number."""
-    step = float(np.linalg.norm(matrix[:, 0]))
-    taps = 1 if step <= LARGEST_STEP else int(np.ceil(step))
-    finer = matrix / np.float32(taps)
-    finer[:, 2] = matrix[:, 2] - (matrix[:, 0] + matrix[:, 1]) * np.float32(0.5 - 0.5 / taps)
-    side = (size_px * taps, size_px * taps)
-    cut = cv2.warpAffine(picture, finer, side, flags=HOW, borderMode=cv2.BORDER_REPLICATE)
-    return np.asarray(cut if taps == 1 else cv2.resize(cut, (size_px, size_px), interpolation=cv2.INTER_AREA), np.uint8)
-
-
-def stretch(backward: NDArray[np.float32], matrix: NDArray[np.float32], size_px: int, unit: float) -> NDArray[np.uint8]:
-    """The stretch (size, size) alone."""
-    source = cv2.warpAffine(backward, matrix, (size_px, size_px), flags=HOW, borderMode=cv2.BORDER_REPLICATE)
-    by_x, by_y = np.diff(source, axis=1)[:-1], np.diff(source, axis=0)[:, :-1]
-    area = np.abs(by_x[..., 0] * by_y[..., 1] - by_x[..., 1] * by_y[..., 0]) / np.float32(unit**2)
-    octaves = np.clip(np.log2(np.maximum(area, SMALLEST_AREA)), -STRETCH_OCTAVES, STRETCH_OCTAVES)
-    whole = np.pad(octaves, ((0, 1), (0, 1)), mode="edge")
-    return (128 + whole * (127 / STRETCH_OCTAVES)).astype(np.uint8)
+    """The crop (size, size, 3) alone."""
+    out = np.empty((size_px, size_px, 3), np.uint8)
+    _crop(picture, matrix.astype(np.float32), _offsets(matrix), out)
+    return out
 
 
 def crop_normalise(
@@ -44,14 +110,9 @@ def crop_normalise(
     units: NDArray[np.float32],
     crops: NDArray[np.uint8] | NDArray[np.float16],
 ) -> None:
-    """See the package."""
-    size = drawings.shape[1]
-    for i, matrix in enumerate(matrices):
-        parts = [
-            crop(picture, matrix, size), drawings[i], references[i],
-            stretch(backward, matrix, size, float(units[i]))[..., None],
-        ]  # fmt: skip
-        if crops.dtype == np.uint8:
-            np.concatenate(parts, axis=2, out=crops[i])
-        else:
-            crops[i] = (np.concatenate(parts, axis=2).transpose(2, 0, 1) / np.float32(127.5) - 1).astype(np.float16)
+    """See the package. Crops of one call have one scale, to a rounding."""
+    count, size = drawings.shape[:2]
+    seen = crops if crops.dtype == np.uint8 else np.empty((count, size, size, CHANNELS), np.uint8)
+    _crops(picture, backward, matrices, _offsets(matrices[0]), drawings, references, units, seen)
+    if seen is not crops:
+        crops[...] = (seen.transpose(0, 3, 1, 2) / np.float32(127.5) - 1).astype(np.float16)

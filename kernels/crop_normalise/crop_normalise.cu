@@ -52,7 +52,7 @@ __device__ static byte stretch(const float2* backward, const float* matrix, int 
 __device__ static void colours(const byte* picture, int row_bytes, const float* matrix, int x, int y, int height, int width, byte* out)
 {
     const float step = sqrtf(matrix[0] * matrix[0] + matrix[3] * matrix[3]);
-    const int taps = step <= LARGEST_STEP ? 1 : static_cast<int>(ceilf(step));
+    const int taps = max(1, static_cast<int>(ceilf(step / LARGEST_STEP)));
     float sum[3] = {0, 0, 0};
     for (int v = 0; v < taps; ++v)
         for (int u = 0; u < taps; ++u) {

@@ -29,7 +29,7 @@ def _read(
 def _colours(picture: NDArray[np.float32], matrix: NDArray[np.float32], size: int) -> NDArray[np.uint8]:
     y, x = np.mgrid[0:size, 0:size].astype(np.float32)
     step = float(np.hypot(*matrix[:, 0]))
-    taps = 1 if step <= LARGEST_STEP else int(np.ceil(step))
+    taps = max(1, int(np.ceil(np.float32(step) / np.float32(LARGEST_STEP))))
     offsets = ((np.arange(taps) + 0.5) / taps - 0.5).astype(np.float32)
     total = sum(_read(picture, matrix, x + dx, y + dy) for dy in offsets for dx in offsets)
     return np.clip(np.floor(np.asarray(total) / np.float32(taps * taps) + np.float32(0.5)), 0, 255).astype(np.uint8)

@@ -1,15 +1,78 @@
-"""`lay_back` on the CPU with OpenCV, which reads at positions of 1/32 px; see the package for the contract."""
+"""`lay_back` on the CPU with Numba; see the package for the contract. Only the rectangle in which a crop shows is visited."""
 
 from __future__ import annotations
 
 from functools import cache
 
-import cv2
+import numba
 import numpy as np
 from numpy.typing import NDArray
 
-from kernels.composite.cpu import composite
 from kernels.lay_back import EDGE_SHARE, KEPT_DETAIL, LEAST_MATTE
+
+PARALLEL_FROM_PX = 4096  # under that, waiting for a second thread costs more than it saves
+
+
+@numba.njit(cache=True, nogil=True)
+def _byte(value):  # type: ignore[no-untyped-def]
+    return np.uint8(min(max(np.floor(value + np.float32(0.5)), np.float32(0)), np.float32(255)))
+
+
+@numba.njit(cache=True, nogil=True)
+def _fade(drawn, ramp, crop, layers):  # type: ignore[no-untyped-def]
+    """Round colour and faded matte, and put the crop beside them: (size, size, 8), of which the last is nothing, so that a
+    reading is whole vectors. Returns first and last column, first and last row in which the matte shows, or none."""
+    size = drawn.shape[0]
+    x0, x1, y0, y1 = size, -1, size, -1
+    for y in range(size):
+        for x in range(size):
+            for k in range(3):
+                layers[y, x, k] = _byte(drawn[y, x, k])
+                layers[y, x, 4 + k] = crop[y, x, k]
+            matte = _byte(np.float32(255) * drawn[y, x, 3] * (ramp[x] * ramp[y]))
+            layers[y, x, 3] = matte
+            if matte >= LEAST_MATTE:
+                x0, x1 = min(x0, x), max(x1, x)
+                y0, y1 = min(y0, y), max(y1, y)
+    return x0, x1, y0, y1
+
+
+@numba.njit(cache=True, nogil=True)
+def _lay_row(picture, layers, inverse, shown, kept, left, right, y):  # type: ignore[no-untyped-def]
+    """`layers` has a rim of zeros, one pixel before and two behind."""
+    read = np.empty(8, np.float32)
+    first_u, last_u, first_v, last_v = shown[0] - 1, shown[1] + 1, shown[2] - 1, shown[3] + 1
+    one, half = np.float32(1), np.float32(0.5)
+    for x in range(left, right):
+        u = inverse[0] * x + inverse[1] * y + inverse[2]
+        v = inverse[3] * x + inverse[4] * y + inverse[5]
+        if u < first_u or u > last_u or v < first_v or v > last_v:
+            continue
+        i, j = np.uintp(u + 1), np.uintp(v + 1)  # both are at least 0
+        fx, fy = np.float32(u + 1 - i), np.float32(v + 1 - j)
+        a, b = layers[j, i], layers[j, i + np.uintp(1)]
+        c, d = layers[j + np.uintp(1), i], layers[j + np.uintp(1), i + np.uintp(1)]
+        for k in range(8):
+            read[k] = (a[k] * (one - fx) + b[k] * fx) * (one - fy) + (c[k] * (one - fx) + d[k] * fx) * fy
+        alpha = np.int32(read[3] + half)
+        if alpha == 0:
+            continue
+        for k in range(3):
+            below = np.int32(picture[y, x, k])
+            colour = np.int32(_byte(read[k] + kept * (np.float32(below) - read[4 + k])))
+            picture[y, x, k] = (2 * (below * (255 - alpha) + colour * alpha) + 255) // 510
+
+
+@numba.njit(cache=True, nogil=True)
+def _lay_serial(picture, layers, inverse, shown, kept, left, right, top, bottom):  # type: ignore[no-untyped-def]
+    for y in range(top, bottom):
+        _lay_row(picture, layers, inverse, shown, kept, left, right, y)
+
+
+@numba.njit(cache=True, nogil=True, parallel=True)
+def _lay_parallel(picture, layers, inverse, shown, kept, left, right, top, bottom):  # type: ignore[no-untyped-def]
+    for y in numba.prange(top, bottom):
+        _lay_row(picture, layers, inverse, shown, kept, left, right, y)
 
 
 def lay_back(
@@ -19,61 +82,41 @@ def lay_back(
     matrices: NDArray[np.float32],
 ) -> None:
     """See the package."""
+    size = drawn.shape[1]
     if crops.dtype != np.uint8:
-        crops = _rounded((crops[:, :3].astype(np.float32) + 1) * np.float32(127.5)).transpose(0, 2, 3, 1)
+        planes = np.floor((crops[:, :3].astype(np.float32) + 1) * np.float32(127.5) + np.float32(0.5))
+        crops = np.clip(planes, 0, 255).astype(np.uint8).transpose(0, 2, 3, 1)
+    layers = np.zeros((size + 3, size + 3, 8), np.float32)
     for answer, crop, matrix in zip(drawn, crops, matrices, strict=True):
-        _lay(picture, _faded(answer), crop[..., :3], matrix)
+        shown = _fade(answer, _ramp(size), crop, layers[1 : size + 1, 1 : size + 1])
+        if shown[1] >= 0:
+            _lay(picture, layers, matrix.astype(np.float64), np.array(shown))
 
 
 def _lay(
-    picture: NDArray[np.uint8], faded: NDArray[np.uint8], seen: NDArray[np.uint8], matrix: NDArray[np.float32]
+    picture: NDArray[np.uint8],
+    layers: NDArray[np.float32],
+    matrix: NDArray[np.float64],
+    shown: NDArray[np.int64],
 ) -> None:
     """One crop, where it shows."""
-    corners = _shown_corners(faded[..., 3])
-    if corners is None:
-        return
-    placed = corners @ matrix.T
-    left, top = np.maximum(np.floor(placed.min(0) - 1), 0).astype(int)
-    right, bottom = np.minimum(np.ceil(placed.max(0) + 1) + 1, picture.shape[1::-1]).astype(int)
-    width, height = int(right - left), int(bottom - top)
-    if width < 2 or height < 2:
-        return
-    local = matrix.copy()
-    local[:, 2] -= (left, top)
-    layer = cv2.warpAffine(faded, local, (width, height), flags=cv2.INTER_LINEAR)
-    colour = np.ascontiguousarray(layer[..., :3])
-    kept = KEPT_DETAIL * float(np.clip(np.linalg.norm(matrix[:, 0]) - 1, 0, 1))
-    if kept:
-        below = picture[top:bottom, left:right]
-        soft = cv2.warpAffine(np.ascontiguousarray(seen), local, (width, height), flags=cv2.INTER_LINEAR)
-        detail = cv2.addWeighted(below, kept, soft, -kept, 0, dtype=cv2.CV_16S)
-        colour = np.asarray(cv2.add(colour, detail, dtype=cv2.CV_8U), np.uint8)
-    composite(picture, colour, np.ascontiguousarray(layer[..., 3]), int(left), int(top))
-
-
-def _shown_corners(matte: NDArray[np.uint8]) -> NDArray[np.float32] | None:
-    """(4, 3) corners x, y, 1 of the part of a crop where its matte shows; None where it shows nowhere."""
-    shown = matte >= LEAST_MATTE
-    rows, columns = np.flatnonzero(shown.any(1)), np.flatnonzero(shown.any(0))
-    if not len(rows):
-        return None
-    return np.array(
-        [(x, y, 1) for x in (columns[0] - 1, columns[-1] + 1) for y in (rows[0] - 1, rows[-1] + 1)], np.float32
+    corners = (
+        np.array([(x, y, 1) for x in (shown[0] - 1, shown[1] + 1) for y in (shown[2] - 1, shown[3] + 1)]) @ matrix.T
     )
-
-
-def _faded(drawn: NDArray[np.float32]) -> NDArray[np.uint8]:
-    """Colour and faded matte as (size, size, 4) uint8."""
-    return _rounded(np.concatenate([drawn[..., :3], 255 * drawn[..., 3:] * _window(len(drawn))[..., None]], axis=2))
-
-
-def _rounded(values: NDArray[np.float32]) -> NDArray[np.uint8]:
-    return np.clip(values + np.float32(0.5), 0, 255).astype(np.uint8)
+    left, top = np.maximum(np.floor(corners.min(0)), 0).astype(int)
+    right, bottom = np.minimum(np.ceil(corners.max(0)) + 1, picture.shape[1::-1]).astype(int)
+    if left >= right or top >= bottom:
+        return
+    (a, b, c), (d, e, f) = matrix
+    scale = 1 / (a * e - b * d)
+    inverse = scale * np.array([e, -b, b * f - e * c, -d, a, d * c - a * f])
+    kept = np.float32(KEPT_DETAIL * np.clip(np.hypot(a, d) - 1, 0, 1))
+    run = _lay_serial if (right - left) * (bottom - top) < PARALLEL_FROM_PX else _lay_parallel
+    run(picture, layers, inverse, shown, kept, left, right, top, bottom)
 
 
 @cache
-def _window(size: int) -> NDArray[np.float32]:
-    """(size, size): 1 inside, 0 at the edge."""
+def _ramp(size: int) -> NDArray[np.float32]:
+    """(size,): 1 inside, 0 at the edge."""
     inwards = np.minimum(np.arange(size), np.arange(size)[::-1]) / (EDGE_SHARE * size)
-    ramp = np.clip(inwards, 0, 1).astype(np.float32)
-    return np.outer(ramp, ramp)
+    return np.clip(inwards, 0, 1).astype(np.float32)

@@ -76,11 +76,11 @@ struct Seen {
 };
 
 template <class Values>
-__device__ static byte read(Values values, int x, int y, float fx, float fy, int c)
+__device__ static float read(Values values, int x, int y, float fx, float fy, int c)
 {
     const float above = values(x, y, c) * (1 - fx) + values(x + 1, y, c) * fx;
     const float below = values(x, y + 1, c) * (1 - fx) + values(x + 1, y + 1, c) * fx;
-    return to_byte(above * (1 - fy) + below * fy);
+    return above * (1 - fy) + below * fy;
 }
 
 extern "C" __global__ void lay_back(byte* picture, int row_bytes, int height, int width, const byte* faded, const Shown* shown,
@@ -102,14 +102,13 @@ extern "C" __global__ void lay_back(byte* picture, int row_bytes, int height, in
         const float left = floorf(u), top = floorf(v), fx = u - left, fy = v - top;
         const int x0 = static_cast<int>(left), y0 = static_cast<int>(top);
         const Faded layer = {faded + 4 * area * i, size};
-        const int alpha = read(layer, x0, y0, fx, fy, 3);
+        const int alpha = to_byte(read(layer, x0, y0, fx, fy, 3));
         if (alpha == 0)
             continue;
         const Seen seen = {bytes ? bytes + area * channels * i : nullptr, planes + (bytes ? 0 : area * channels * i), size, channels};
         const float kept = KEPT_DETAIL * fminf(fmaxf(sqrtf(m[0] * m[0] + m[3] * m[3]) - 1, 0.0f), 1.0f);
         for (int c = 0; c < 3; ++c) {
-            const int detail = static_cast<int>(floorf(kept * (pixel[c] - static_cast<float>(read(seen, x0, y0, fx, fy, c))) + 0.5f));
-            const int colour = max(0, min(255, read(layer, x0, y0, fx, fy, c) + detail));
+            const int colour = to_byte(read(layer, x0, y0, fx, fy, c) + kept * (pixel[c] - read(seen, x0, y0, fx, fy, c)));
             pixel[c] = static_cast<byte>((2 * (pixel[c] * (255 - alpha) + colour * alpha) + 255) / 510);
         }
     }

@@ -20,7 +20,7 @@ def window(size: int) -> NDArray[np.float32]:
     return np.outer(ramp, ramp)
 
 
-def _read(values: NDArray[np.uint8], x: NDArray[np.float32], y: NDArray[np.float32]) -> NDArray[np.uint8]:
+def _read(values: NDArray[np.uint8], x: NDArray[np.float32], y: NDArray[np.float32]) -> NDArray[np.float32]:
     """Bilinear, 0 beyond."""
     wide = np.pad(values.astype(np.float32), ((1, 2), (1, 2), (0, 0)))
     last = values.shape[0]
@@ -29,7 +29,7 @@ def _read(values: NDArray[np.uint8], x: NDArray[np.float32], y: NDArray[np.float
     fx, fy = (x - x0)[..., None], (y - y0)[..., None]
     top = wide[y0 + 1, x0 + 1] * (1 - fx) + wide[y0 + 1, x0 + 2] * fx
     bottom = wide[y0 + 2, x0 + 1] * (1 - fx) + wide[y0 + 2, x0 + 2] * fx
-    return _rounded((top * (1 - fy) + bottom * fy).astype(np.float32))
+    return (top * (1 - fy) + bottom * fy).astype(np.float32)
 
 
 def _lay(
@@ -45,10 +45,9 @@ def _lay(
     v = (m[0, 0] * (y - m[1, 2]) - m[1, 0] * (x - m[0, 2])) / determinant
     layer, soft = (_read(values, u.astype(np.float32), v.astype(np.float32)) for values in (faded, seen))
     kept = np.float32(KEPT_DETAIL * np.clip(np.hypot(m[0, 0], m[1, 0]) - 1, 0, 1))
-    detail = np.floor(kept * (picture.astype(np.float32) - soft) + np.float32(0.5))
-    colour = np.clip(layer[..., :3] + detail, 0, 255).astype(np.uint8)
+    colour = _rounded(layer[..., :3] + kept * (picture.astype(np.float32) - soft))
     shown = (u >= columns[0] - 1) & (u <= columns[-1] + 1) & (v >= rows[0] - 1) & (v <= rows[-1] + 1)
-    composite(picture, colour, np.where(shown, layer[..., 3], 0).astype(np.uint8), 0, 0)
+    composite(picture, colour, np.where(shown, _rounded(layer[..., 3]), 0).astype(np.uint8), 0, 0)
 
 
 def lay_back(

@@ -14,34 +14,34 @@ PARALLEL_FROM_PX = 65_536  # under that, waiting for a second thread costs more 
 
 
 @numba.njit(cache=True, nogil=True, inline="always")
-def _mix(source, at, across, down, fx, fy):  # type: ignore[no-untyped-def]
-    """Bilinear mix of the byte at `at` with its neighbours; weights of 256 steps."""
-    above = np.uint32(source[at]) * (np.uint32(256) - fx) + np.uint32(source[at + across]) * fx
-    below = np.uint32(source[at + down]) * (np.uint32(256) - fx) + np.uint32(source[at + down + across]) * fx
-    return (above * (np.uint32(256) - fy) + below * fy + np.uint32(32768)) >> np.uint32(16)
+def _mix(source, at, across, down, a, b, c, d):  # type: ignore[no-untyped-def]
+    """Mix of the byte at `at` with its neighbours; the weights' sum is 65 536."""
+    above = np.int32(source[at]) * a + np.int32(source[at + across]) * b
+    below = np.int32(source[at + down]) * c + np.int32(source[at + down + across]) * d
+    return (above + below + np.int32(32768)) >> np.int32(16)
 
 
 @numba.njit(cache=True, nogil=True)
 def _sample_row(source, height, width, channels, backward, out, row):  # type: ignore[no-untyped-def]
     right, bottom = np.float32(width - 1), np.float32(height - 1)
-    pixel, line = np.uintp(channels), np.uintp(width * channels)
+    pixel, line, whole = np.uintp(channels), np.uintp(width * channels), np.int32(256)
     for column in range(out.shape[1]):
         x = min(max(backward[row, column, 0], np.float32(0)), right)
         y = min(max(backward[row, column, 1], np.float32(0)), bottom)
         fixed_x = np.uint32(x * np.float32(256) + np.float32(0.5))
         fixed_y = np.uint32(y * np.float32(256) + np.float32(0.5))
-        x0, y0 = np.uintp(fixed_x >> np.uint32(8)), np.uintp(fixed_y >> np.uint32(8))
-        fx, fy = fixed_x & np.uint32(255), fixed_y & np.uint32(255)
-        at = y0 * line + x0 * pixel
+        fx, fy = np.int32(fixed_x & np.uint32(255)), np.int32(fixed_y & np.uint32(255))
+        at = np.uintp(fixed_y >> np.uint32(8)) * line + np.uintp(fixed_x >> np.uint32(8)) * pixel
         across = pixel if fx else np.uintp(0)
         down = line if fy else np.uintp(0)
+        a, b, c, d = (whole - fx) * (whole - fy), fx * (whole - fy), (whole - fx) * fy, fx * fy
         if channels == 3:
-            out[row, column, 0] = _mix(source, at, across, down, fx, fy)
-            out[row, column, 1] = _mix(source, at + np.uintp(1), across, down, fx, fy)
-            out[row, column, 2] = _mix(source, at + np.uintp(2), across, down, fx, fy)
+            out[row, column, 0] = _mix(source, at, across, down, a, b, c, d)
+            out[row, column, 1] = _mix(source, at + np.uintp(1), across, down, a, b, c, d)
+            out[row, column, 2] = _mix(source, at + np.uintp(2), across, down, a, b, c, d)
         else:
             for channel in range(channels):
-                out[row, column, channel] = _mix(source, at + np.uintp(channel), across, down, fx, fy)
+                out[row, column, channel] = _mix(source, at + np.uintp(channel), across, down, a, b, c, d)
 
 
 @numba.njit(cache=True, nogil=True)
