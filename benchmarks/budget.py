@@ -31,5 +31,5 @@ BUDGET_MS: Final = {
     "render: irises": Budget(1.5, 3),
     "render: networks": Budget(10, 16),  # crops, all networks of a frame, and laying them back
     "render: canvas": Budget(2, 4),
-    "render: badge and mark": Budget(2, 4),  # a copy of the picture and the mark, 1 each
+    "render: badge and mark": Budget(1.5, 3),  # the mark; the badge is small
 }

@@ -186,6 +186,25 @@ def test_a_lost_performer_never_gets_through_a_swap(bruno: Puppet, dora: Tracked
     assert np.array_equal(idle.frame.bgr, between.frame.bgr)
 
 
+def test_a_canvas_is_whoevers_asked_for_it(bruno: Puppet, dora: Tracked, clip_view: ClipView) -> None:
+    """The scene writes badge and mark on it: nothing of that may come back in a later picture."""
+    assert dora.performance is not None
+    swap, bare = SwapView(bruno, *size(dora)), dora.frame.bgr.copy()
+    live = Shown(dora.performance, 0.1, PuppetState.LIVE, 1.0, dora)
+    held = replace(live, state=PuppetState.HELD, tracked=None)
+    for view, first, later in (
+        (swap, live, held), (PortraitView(bruno, *size(dora)), live, live), (clip_view, live, live),
+    ):  # fmt: skip
+        picture = view.draw(first, LADDER[0])
+        expected = picture.copy()
+        picture[:] = 0
+        again = view.draw(later, LADDER[0])
+        assert np.array_equal(again, expected)
+        again[:] = 0
+        assert np.array_equal(view.draw(later, LADDER[0]), expected)
+    assert np.array_equal(dora.frame.bgr, bare)
+
+
 class Told:
     """A network that answers what it was told: something lies over the left half of the crop."""
 

@@ -95,12 +95,10 @@ class Scene:
         return Rendered(Frame(picture, self._last_index or 0, now_s), state)
 
     def _sealed(self, picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
-        """With badge and mark; a view may keep what it gave, so that is left as it is."""
-        if self._seal is None:
-            return picture
-        result = np.array(picture, order="C")
-        self._seal.set(result)
-        return result
+        """The same picture, with badge and mark."""
+        if self._seal is not None:
+            self._seal.set(picture)
+        return picture
 
     def _picture(self, shown: Shown) -> NDArray[np.uint8]:
         picture = self._view.draw(shown, self.quality)

@@ -93,7 +93,7 @@ class SwapView:
         if shown.state is PuppetState.LIVE and seen is not None and seen.pose is not None:
             self._last = self._swapped(seen, shown.performance, shown.now_s, quality)
             if shown.presence >= 1:
-                return self._last
+                return self._last.copy()
         elif shown.state is PuppetState.HELD and self._last is not None:
             return self._last.copy()
         still = self._still.draw(shown, quality)

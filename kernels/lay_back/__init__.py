@@ -12,9 +12,9 @@ One crop after another. Its matte falls to nothing over EDGE_SHARE of its side t
 no edge shows. Colour and that matte, of 255, are rounded half up to bytes. A pixel of the picture reads them, and the
 crop, bilinearly at its place in the crop, beyond whose outermost pixels everything is 0; the matte that it reads is rounded
 half up. Of what the picture holds beyond the crop's sharpness `kept` stays, or a large face would have a blurred mouth: the
-colour is `colour + kept * (picture - crop)`, rounded half up and cut to a byte, with `kept` = KEPT_DETAIL times how much more than
-one picture pixel a crop pixel is, at most 1. It is mixed in as by `composite`. Where a crop's matte is under LEAST_MATTE of 255
-throughout beyond some row or column, nothing changes there.
+colour is `colour + kept * (picture - crop)`, rounded half up and cut to a byte, with `kept` = KEPT_DETAIL times how much
+more than one picture pixel a crop pixel is, at most 1. It is mixed in as by `composite`. Where a crop's matte is under
+LEAST_MATTE of 255 throughout beyond some row or column, nothing changes there.
 """
 
 from typing import Final
