@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import os
-import subprocess
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
-from importlib.util import find_spec
 from pathlib import Path
 
 import psutil
@@ -21,6 +19,8 @@ from engine.output.virtual_camera import ADVICE
 from engine.output.window import screen_available
 from engine.render.generator import load_networks
 from engine.sound.source import Microphone, SoundSource, sound_cards
+from kernels.device import DeviceError
+from kernels.gpu import Gpu
 from models.tensorrt_engine import nvidia_driver_found
 
 PACKAGES = (
@@ -184,18 +184,13 @@ def _networks() -> Finding:
 def _gpu() -> Finding:
     if not nvidia_driver_found():
         return Finding("NVIDIA GPU", False, "no driver", "not needed: the CPU path is complete")
-    usable = find_spec("pycuda") is not None
-    found = _gpu_name() or "driver found"
-    return Finding("NVIDIA GPU", usable, found, "the GPU path is not part of this version: the CPU path runs")
-
-
-def _gpu_name() -> str:
-    """Name, driver and memory as nvidia-smi says them; empty where it doesn't."""
-    ask = ["nvidia-smi", "--query-gpu=name,driver_version,memory.total", "--format=csv,noheader"]
     try:
-        return subprocess.run(ask, capture_output=True, text=True, timeout=10, check=True).stdout.strip()
-    except (OSError, subprocess.SubprocessError):
-        return ""
+        gpu = Gpu()
+    except DeviceError as error:
+        return Finding(
+            "NVIDIA GPU", False, str(error), "make .venv/gpu installs what it needs; the CPU path is complete"
+        )
+    return Finding("NVIDIA GPU", True, f"{gpu.name}, {gpu.memory_bytes >> 30} GB, driver for CUDA {gpu.driver}")
 
 
 def examine() -> list[Finding]:

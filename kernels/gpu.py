@@ -43,7 +43,8 @@ class Gpu:
         self.memory_bytes = int(device.total_memory())
         major, minor = device.compute_capability()
         self.generation = 10 * major + minor
-        self.driver = ".".join(map(str, self._cuda.get_version()))
+        version = self._cuda.get_driver_version()
+        self.driver = f"{version // 1000}.{version % 1000 // 10}"  # the newest CUDA that it runs
         self._depth = threading.local()
         self._functions: dict[tuple[str, str], Any] = {}
         self._modules: dict[str, Any] = {}

@@ -32,7 +32,7 @@ def compiled(kernel: str, generation: int) -> bytes:
     try:
         from cuda.bindings import nvrtc
     except ImportError as missing:
-        raise DeviceError("NVRTC is not installed: pip install 'mimicam[cuda]'") from missing
+        raise DeviceError("NVRTC is not installed: pip install -e '.[cuda]'") from missing
     headers = [(FOLDER / name).read_bytes() for name in HEADERS]
     names = [name.encode() for name in HEADERS]
     source = source_of(kernel)

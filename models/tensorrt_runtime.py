@@ -34,7 +34,7 @@ class TensorRtGraph:
         cuda.init()
         self._context = cuda.Device(0).retain_primary_context()
         with self.current():
-            key = key_of(self._trt, graph, cuda.Device(0).name(), ".".join(map(str, cuda.get_version())))
+            key = key_of(self._trt, graph, cuda.Device(0).name(), str(cuda.get_driver_version()))
             data = cached_engine(cache, key, lambda: build_engine(self._trt, graph))
             self._engine = self._trt.Runtime(self._trt.Logger(self._trt.Logger.ERROR)).deserialize_cuda_engine(data)
         if self._engine is None:

@@ -92,8 +92,8 @@ class FakeDriver:
 
     def init(self) -> None: ...
 
-    def get_version(self) -> tuple[int, int, int]:
-        return 13, 0, 0
+    def get_driver_version(self) -> int:
+        return 13010
 
     def _push(self) -> None:
         self._current.depth = getattr(self._current, "depth", 0) + 1

@@ -11,6 +11,7 @@ from conftest import performance
 from devices import needs_compiler
 from fake_cuda import FakeDriver, FakeGraphs, compiled
 
+from engine import doctor
 from engine.puppet.format import Puppet
 from engine.render.device_portrait import DevicePortraitView
 from engine.render.portrait_view import PortraitView
@@ -142,3 +143,12 @@ def test_arrays_with_gaps_are_not_copied(driver: FakeDriver) -> None:
         gpu.download(buffer.part(0, 0, 4, 4), np.empty((4, 4, 3), np.uint8))
     with pytest.raises(ValueError, match="without gaps"):
         gpu.upload(np.zeros((9, 8, 3), np.uint8), buffer)
+
+
+def test_the_doctor_names_the_gpu(driver: FakeDriver, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("engine.doctor.nvidia_driver_found", lambda: True)
+    assert doctor._gpu().good
+    assert doctor._gpu().found == "Fake GPU, 1 GB, driver for CUDA 13.1"
+    driver.lost = True
+    assert not doctor._gpu().good
+    assert "fell off the bus" in doctor._gpu().found

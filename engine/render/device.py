@@ -15,7 +15,7 @@ def open_device(name: DeviceName) -> Device | None:
         raise ConfigError(
             wanted=f"to draw with --device {name}",
             found=str(error),
-            advice="Use --device cpu, or install what is missing: an NVIDIA driver, and pip install 'mimicam[cuda]'.",
+            advice="Use --device cpu, or install what is missing: an NVIDIA driver, and pip install -e '.[cuda]'.",
         ) from error
 
 
