@@ -5,8 +5,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from math import prod
 from typing import Any, Protocol
@@ -79,12 +79,12 @@ class Work(Protocol):
 
 
 class Device(Protocol):
-    """Runs kernels in the order in which they are asked for. Use it from one thread at a time."""
+    """Runs kernels in the order in which they are asked for. Whatever belongs together is done while it is `current()`."""
 
     name: str
 
-    def current(self) -> AbstractContextManager[None]:
-        """While this lasts the calling thread may use the device."""
+    def current(self) -> AbstractContextManager[Any]:
+        """While this lasts the calling thread, and no other, uses the device."""
         ...
 
     def empty(self, shape: tuple[int, ...], dtype: DTypeLike) -> Buffer:
@@ -141,9 +141,3 @@ def require_copyable(a: Buffer | NDArray[Any], b: Buffer | NDArray[Any]) -> None
 def blocks(length: int, size: int) -> int:
     """How many blocks of a size cover a length."""
     return -(-length // size)
-
-
-@contextmanager
-def nothing() -> Iterator[None]:
-    """A context that changes nothing."""
-    yield

@@ -11,6 +11,7 @@ import hashlib
 import shutil
 import subprocess
 import tempfile
+import threading
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from functools import cache, partial
@@ -20,10 +21,11 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
-from kernels.device import Buffer, DeviceError, Sides, Work, nothing, require_copyable, row_bytes_of
+from kernels.device import Buffer, DeviceError, Sides, Work, require_copyable, row_bytes_of
 from kernels.sources import FOLDER, HEADERS, functions_of, source_of
 
 ALIGNMENT: Final = 256  # as CUDA's own
+_ONE: Final = threading.RLock()
 FLAGS: Final = (
     "-std=c++20", "-O2", "-g", "-shared", "-fPIC", "-pthread", "-ffp-contract=off", "-U_FORTIFY_SOURCE",
     "-fvisibility=hidden", "-fno-gnu-unique",  # a kernel may be called as something in the C library
@@ -41,9 +43,9 @@ class EmulatedDevice:
             raise DeviceError("g++ is not installed: apt install g++")
         self._sanitizer = sanitizer
 
-    def current(self) -> AbstractContextManager[None]:
-        """Any thread may use it."""
-        return nothing()
+    def current(self) -> AbstractContextManager[Any]:
+        """One thread at a time: the shim's threads are in one place."""
+        return _ONE
 
     def empty(self, shape: tuple[int, ...], dtype: DTypeLike) -> Buffer:
         """From the C library, an array each, so that a sanitizer knows its ends."""
@@ -72,7 +74,8 @@ class EmulatedDevice:
         values = [_value(argument) for argument in arguments]
         pointers = (ctypes.c_void_p * len(values))(*(ctypes.addressof(value) for value in values))
         sides = [(ctypes.c_int * 3)(*s) for s in (grid, block)]
-        getattr(_library(kernel, self._sanitizer), f"run_{function}")(*sides, pointers)
+        with _ONE:
+            getattr(_library(kernel, self._sanitizer), f"run_{function}")(*sides, pointers)
 
     def recorded(self, launches: Callable[[], None]) -> Work:
         """Done as it is each time."""

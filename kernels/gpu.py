@@ -1,7 +1,8 @@
 """The GPU: the only file that touches its context, streams, events and memory.
 
 PyCUDA in the primary context, which torch and TensorRT share; one stream for everything, which they are handed. Contexts
-belong to threads: whatever is done with a `Gpu` is done while it is `current()`. PyCUDA has no graphs, so they come from
+belong to threads: whatever is done with a `Gpu` is done while it is `current()`, and one thread at a time can have it so: a view
+that the main thread opens waits for the picture that the render thread draws. PyCUDA has no graphs, so they come from
 NVIDIA's own bindings on the same stream.
 
 Not run on a GPU yet.
@@ -11,7 +12,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any, Final
 
 import numpy as np
@@ -25,7 +26,7 @@ CODES: Final = {"int32": "i", "uint32": "I", "float32": "f", "float64": "d", "in
 
 
 class Gpu:
-    """One stream of one GPU. Several may be used side by side, each by a thread of its own."""
+    """One stream of one GPU, for any thread, one at a time. Several may be used side by side."""
 
     def __init__(self, index: int = 0) -> None:
         """DeviceError, with the reason, where there is no such GPU or no PyCUDA."""
@@ -45,7 +46,7 @@ class Gpu:
         self.generation = 10 * major + minor
         version = self._cuda.get_driver_version()
         self.driver = f"{version // 1000}.{version % 1000 // 10}"  # the newest CUDA that it runs
-        self._depth = threading.local()
+        self._mine, self._depth = threading.RLock(), 0
         self._functions: dict[tuple[str, str], Any] = {}
         self._modules: dict[str, Any] = {}
         self._slots: list[_Slot] = []
@@ -62,20 +63,20 @@ class Gpu:
     @contextmanager
     def current(self) -> Iterator[None]:
         """While this lasts the calling thread may use the GPU; DeviceError for whatever the driver reports meanwhile."""
-        depth = getattr(self._depth, "value", 0)
-        if depth == 0:
-            self._context.push()
-        self._depth.value = depth + 1
-        try:
-            yield
-        except self._cuda.MemoryError as error:
-            raise OutOfMemoryError(f"{self.name} has no memory left: {error}") from error
-        except self._cuda.Error as error:
-            raise DeviceError(f"{self.name} failed: {error}") from error
-        finally:
-            self._depth.value = depth
-            if depth == 0:
-                self._context.pop()
+        with self._mine:
+            if self._depth == 0:
+                self._context.push()
+            self._depth += 1
+            try:
+                yield
+            except self._cuda.MemoryError as error:
+                raise OutOfMemoryError(f"{self.name} has no memory left: {error}") from error
+            except self._cuda.Error as error:
+                raise DeviceError(f"{self.name} failed: {error}") from error
+            finally:
+                self._depth -= 1
+                if self._depth == 0:
+                    self._context.pop()
 
     def empty(self, shape: tuple[int, ...], dtype: DTypeLike) -> Buffer:
         """See `Device`."""
@@ -183,6 +184,11 @@ class _Graph:
                 graph = self._checked(driver.cuStreamEndCapture(self._stream))
             self._ready = self._checked(driver.cuGraphInstantiate(graph, 0))
             self._checked(driver.cuGraphDestroy(graph))
+
+    def __del__(self) -> None:
+        if hasattr(self, "_ready"):
+            with suppress(DeviceError), self._gpu.current():
+                self._driver.cuGraphExecDestroy(self._ready)
 
     def __call__(self) -> None:
         """Queue all of it."""

@@ -212,6 +212,10 @@ class FakeGraphs:
     def cuGraphDestroy(self, graph: Any) -> tuple[int]:
         return (0,)
 
+    def cuGraphExecDestroy(self, ready: Any) -> tuple[int]:
+        ready.clear()
+        return (0,)
+
     def cuGraphLaunch(self, ready: Any, stream: int) -> tuple[int]:
         assert stream == HANDLE
         self.launched += 1

@@ -9,17 +9,20 @@ import numpy as np
 import pytest
 from conftest import performance
 from devices import needs_compiler
-from fake_cuda import FakeDriver, FakeGraphs, compiled
+from fake_cuda import HANDLE, FakeDriver, FakeGraphs, compiled
 
 from engine import doctor
 from engine.puppet.format import Puppet
+from engine.render.device_networks import on_device
 from engine.render.device_portrait import DevicePortraitView
 from engine.render.portrait_view import PortraitView
+from engine.render.quality import LADDER
 from engine.render.view import Shown
 from kernels.device import DeviceError, OutOfMemoryError, downloaded, uploaded
 from kernels.gpu import SLOTS, Gpu
 from kernels.registry import load
 from kernels.soften_edges.cuda import soften_edges
+from models.config import CONFIGS
 
 pytestmark = needs_compiler
 
@@ -152,3 +155,63 @@ def test_the_doctor_names_the_gpu(driver: FakeDriver, monkeypatch: pytest.Monkey
     driver.lost = True
     assert not doctor._gpu().good
     assert "fell off the bus" in doctor._gpu().found
+
+
+class Drawing:
+    """A network that works in the GPU's memory, until it doesn't."""
+
+    precision, capturable = "f16", True
+
+    def __init__(self) -> None:
+        self.failing = False
+
+    def __call__(self, crops: np.ndarray) -> np.ndarray:
+        raise AssertionError("its crops are on the GPU")
+
+    def bound(self, crops_address: int, drawn_address: int, stream: int) -> Callable[[], None]:
+        assert stream == HANDLE
+
+        def queue() -> None:
+            if self.failing:
+                raise ValueError("no engine")
+
+        return queue
+
+
+@pytest.mark.parametrize("when", ["bound", "queued"])
+def test_a_network_that_fails_on_the_gpu_is_a_device_error(driver: FakeDriver, when: str) -> None:
+    network, gpu = Drawing(), Gpu()
+    if when == "bound":
+        network.bound = lambda *addresses: [][1]  # type: ignore[method-assign]
+        with pytest.raises(DeviceError, match="a network failed: IndexError"):
+            on_device(network, CONFIGS["eye"], 2, gpu)
+        return
+    ready = on_device(network, CONFIGS["eye"], 2, gpu)
+    assert ready.capturable
+    assert (ready.crops.shape, ready.crops.dtype) == ((2, 10, 64, 64), np.float16)
+    ready.queue()
+    network.failing = True
+    for _ in range(2):
+        with pytest.raises(DeviceError, match="a network failed: ValueError: no engine"):
+            ready.queue()
+
+
+def test_threads_take_turns(driver: FakeDriver, bruno: Puppet, ada: Puppet) -> None:
+    """The main thread opens a view while the render thread draws another one."""
+    gpu = Gpu()
+    view = DevicePortraitView(PortraitView(bruno, 160, 90), gpu)
+    shown = Shown(performance(), 0.0)
+    expected = view.draw(shown)
+    opened: list[DevicePortraitView] = []
+
+    def open_another() -> None:
+        for puppet in (ada, bruno):
+            opened.append(DevicePortraitView(PortraitView(puppet, 160, 90), gpu))
+            opened[-1].rehearse(LADDER[0])
+
+    thread = threading.Thread(target=open_another)
+    thread.start()
+    while thread.is_alive():
+        assert np.array_equal(view.draw(shown), expected)
+    thread.join()
+    assert np.array_equal(opened[1].draw(shown), expected)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import numpy as np
 
-from kernels.device import Buffer, Device, downloaded
+from kernels.device import Buffer, Device, DeviceError, downloaded
 from models.config import RendererConfig
 from models.runtimes import Network, StreamNetwork
 
@@ -25,16 +26,29 @@ class DeviceNetwork:
 
 
 def on_device(network: Network, config: RendererConfig, count: int, device: Device) -> DeviceNetwork:
-    """A network that works on a stream where `device` has one, or one that is sent its crops and sends its answer back."""
+    """A network that works on a stream where `device` has one, or one that is sent its crops and sends its answer back.
+
+    DeviceError where it can't be bound to the device; that is also what its queue raises.
+    """
     drawn = device.empty((count, config.size_px, config.size_px, config.outputs), np.float32)
     stream = getattr(device, "stream", None)
     if stream is not None and isinstance(network, StreamNetwork):
         crops = device.empty((count, config.inputs, config.size_px, config.size_px), np.float16)
-        queue = network.bound(crops.address, drawn.address, stream)
-        return DeviceNetwork(crops, drawn, queue, network.capturable)
+        with _as_device_errors():
+            queue = network.bound(crops.address, drawn.address, stream)
+        return DeviceNetwork(crops, drawn, _as_device_errors()(queue), network.capturable)
     crops = device.empty((count, config.size_px, config.size_px, config.inputs), np.uint8)
 
     def there_and_back() -> None:
         device.upload(network(downloaded(device, crops)), drawn)
 
     return DeviceNetwork(crops, drawn, there_and_back, capturable=False)
+
+
+@contextmanager
+def _as_device_errors() -> Iterator[None]:
+    """Every runtime has errors of its own for a GPU that fails."""
+    try:
+        yield
+    except Exception as error:
+        raise DeviceError(f"a network failed: {type(error).__name__}: {error}") from error

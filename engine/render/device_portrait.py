@@ -18,7 +18,7 @@ from numpy.typing import DTypeLike, NDArray
 from engine.face.retarget import Target
 from engine.render.crops import Part, crop_matrices, draw_geometries
 from engine.render.device_networks import DeviceNetwork, on_device
-from engine.render.frame_table import PATCHES, FrameTable
+from engine.render.frame_table import ALIGNMENT, PATCHES, FrameTable
 from engine.render.generator import Generator, Networks, places_of, units_of
 from engine.render.portrait import JUMP
 from engine.render.portrait_view import PortraitView
@@ -91,7 +91,7 @@ class DevicePortraitView:
                 f"{name} drawings": ((count, size, size, 3), np.uint8),
             }
         with device.current():
-            self._table = FrameTable(device, fields, 4 * rows * columns + 6 * 16)
+            self._table = FrameTable(device, fields, PATCHES * (4 * rows * columns + 2 * ALIGNMENT))
             self._canvas = uploaded(device, on_cpu.canvas)
             self._frame = device.empty(self._canvas.shape, np.uint8)
             self._part = self._frame.part(part.left, part.top, columns, rows)
