@@ -26,8 +26,8 @@ test: $(VENV)/dev
 
 test-gpu: $(VENV)/gpu
 	$(BIN)/python -m tests.cuda.every gpu
-	$(BIN)/pytest -m gpu
-	$(BIN)/pytest tests/test_generator.py -k "torch-cuda or tensorrt"
+	MIMICAM_GPU=1 $(BIN)/pytest -m gpu
+	MIMICAM_GPU=1 $(BIN)/pytest tests/test_generator.py -k "torch-cuda or tensorrt"
 	compute-sanitizer --tool memcheck --error-exitcode 1 $(BIN)/python -m tests.cuda.every gpu
 	compute-sanitizer --tool racecheck --error-exitcode 1 $(BIN)/python -m tests.cuda.every gpu
 
@@ -44,7 +44,7 @@ $(VENV)/engines: $(VENV)/dev
 	@touch $@
 
 $(VENV)/gpu: $(VENV)/dev
-	$(PIP) --editable '.[cuda,tensorrt,train]'
+	$(BIN)/pip install --quiet --editable '.[cuda,tensorrt,train]'
 	@touch $@
 
 lint: $(VENV)/dev

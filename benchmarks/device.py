@@ -34,7 +34,7 @@ from engine.render.view import Shown
 from engine.trust.badge import Badge
 from engine.trust.chips import Key
 from engine.trust.seal import Seal
-from kernels.device import Device
+from kernels.device import Device, DeviceError
 
 WARM_UP: Final = 5
 LONGEST_WAIT_S: Final = 300.0  # for streams to load, and engines to be built
@@ -67,7 +67,7 @@ def _cpu_view(setting: Setting, networks: Networks | None) -> PortraitView:
 
 
 def _device_view(setting: Setting, device: Device, networks: Networks | None) -> DevicePortraitView:
-    return DevicePortraitView(_cpu_view(setting, networks), device, networks)
+    return DevicePortraitView(_cpu_view(setting, networks), device, networks, print)
 
 
 def _percentiles(ms: list[float]) -> dict[str, float]:
@@ -87,13 +87,14 @@ def one_stream(setting: Setting) -> dict[str, Any]:
     """A picture's time on the device and on the CPU, and the GPU's own work."""
     device, seal = open_device(setting.device), _seal(setting.size)
     assert device is not None
-    networks = load_networks(setting.runtime)
-    view, cpu = _device_view(setting, device, networks), _cpu_view(setting, networks)
+    view = _device_view(setting, device, load_networks(setting.runtime))
+    cpu = _cpu_view(setting, None if setting.runtime == "none" else load_networks("auto"))
 
     def on_cpu(shown: Shown) -> None:
         seal.set(cpu.draw(shown))
 
     there = _times(lambda shown: view.draw_sealed(shown, LADDER[0], seal), setting.frames)
+    _require_drawn(view)
     here = _times(on_cpu, min(setting.frames, 60))
     result = {
         "device": device.name,
@@ -105,6 +106,12 @@ def one_stream(setting: Setting) -> dict[str, Any]:
     if times_ms is not None:
         result["gpu_work"] = _percentiles(times_ms(lambda: view.again(LADDER[0], seal), setting.frames))
     return result
+
+
+def _require_drawn(view: DevicePortraitView) -> None:
+    """The CPU's times must not pass for a device's."""
+    if view.drawn_on == "cpu":
+        raise DeviceError("the device failed while it was measured: see what was said above")
 
 
 def several_streams(setting: Setting, count: int) -> dict[str, Any]:
@@ -144,6 +151,7 @@ def _stream(setting: Setting) -> list[float]:
         time.sleep(max(0.0, due_s - time.monotonic()))
         view.draw_sealed(Shown(performance, due_s), LADDER[0], seal)
         ages.append(1e3 * (time.monotonic() - due_s))
+    _require_drawn(view)
     return ages
 
 

@@ -11,6 +11,7 @@ Not run on a GPU yet.
 from __future__ import annotations
 
 import threading
+from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from typing import Any, Final
@@ -21,6 +22,7 @@ from numpy.typing import DTypeLike, NDArray
 from kernels.device import Buffer, DeviceError, OutOfMemoryError, Sides, Work, require_copyable, row_bytes_of
 from kernels.sources import compiled
 
+NON_BLOCKING: Final = 1  # a stream that does not wait for the legacy one, whose use elsewhere would end a capture
 SLOTS: Final = 3  # uploads in flight: one is written, one copied, one about to be
 CODES: Final = {"int32": "i", "uint32": "I", "float32": "f", "float64": "d", "int64": "q", "uint64": "Q", "uint8": "B"}
 
@@ -51,8 +53,11 @@ class Gpu:
         self._modules: dict[str, Any] = {}
         self._slots: list[_Slot] = []
         self._next = 0
+        self._given_back: deque[Any] = (
+            deque()
+        )  # memory that nobody uses any more, to be freed where the context is current
         with self.current():
-            self._stream = self._cuda.Stream()
+            self._stream = self._cuda.Stream(NON_BLOCKING)
             self._slots = [_Slot(self._cuda) for _ in range(SLOTS)]
 
     @property
@@ -64,26 +69,33 @@ class Gpu:
     def current(self) -> Iterator[None]:
         """While this lasts the calling thread may use the GPU; DeviceError for whatever the driver reports meanwhile."""
         with self._mine:
-            if self._depth == 0:
-                self._context.push()
-            self._depth += 1
             try:
-                yield
+                with self._pushed():
+                    yield
             except self._cuda.MemoryError as error:
                 raise OutOfMemoryError(f"{self.name} has no memory left: {error}") from error
             except self._cuda.Error as error:
                 raise DeviceError(f"{self.name} failed: {error}") from error
-            finally:
-                self._depth -= 1
-                if self._depth == 0:
-                    self._context.pop()
+
+    @contextmanager
+    def _pushed(self) -> Iterator[None]:
+        if self._depth == 0:
+            self._context.push()
+            self._given_back.clear()
+        self._depth += 1
+        try:
+            yield
+        finally:
+            self._depth -= 1
+            if self._depth == 0:
+                self._context.pop()
 
     def empty(self, shape: tuple[int, ...], dtype: DTypeLike) -> Buffer:
         """See `Device`."""
         kind = np.dtype(dtype)
         with self.current():
-            memory = self._cuda.mem_alloc(max(1, int(np.prod(shape)) * kind.itemsize))
-        return Buffer(tuple(shape), kind, int(memory), row_bytes_of(tuple(shape), kind), memory)
+            memory = _Memory(self._cuda.mem_alloc(max(1, int(np.prod(shape)) * kind.itemsize)), self._given_back)
+        return Buffer(tuple(shape), kind, memory.address, row_bytes_of(tuple(shape), kind), memory)
 
     def upload(self, host: NDArray[Any], to: Buffer) -> None:
         """See `Device`: through pinned memory, which is used again once its copy has been made."""
@@ -117,6 +129,8 @@ class Gpu:
 
     def launch(self, kernel: str, function: str, grid: Sides, block: Sides, *arguments: Any) -> None:
         """See `Device`."""
+        if 0 in grid:  # an error to CUDA
+            return
         with self.current():
             ready = self._function(kernel, function, arguments)
             values = [a.address if isinstance(a, Buffer) else a for a in arguments]
@@ -131,16 +145,18 @@ class Gpu:
         with self.current():
             self._stream.synchronize()
 
-    def times_ms(self, work: Callable[[], None], rounds: int) -> list[float]:
-        """How long the GPU worked on each of so many rounds, by its own events."""
+    def times_ms(self, work: Callable[[], None], rounds: int, repeats: int = 1) -> list[float]:
+        """How long the GPU worked on each of so many rounds, by its own events. A short work is repeated within a round, whose
+        mean it is then, or the time would be that of the launch."""
         with self.current():
             events = [(self._cuda.Event(), self._cuda.Event()) for _ in range(rounds)]
             for begin, end in events:
                 begin.record(self._stream)
-                work()
+                for _ in range(repeats):
+                    work()
                 end.record(self._stream)
             self._stream.synchronize()
-            return [float(end.time_since(begin)) for begin, end in events]
+            return [float(end.time_since(begin)) / repeats for begin, end in events]
 
     def _function(self, kernel: str, function: str, arguments: tuple[Any, ...]) -> Any:
         key = kernel, function
@@ -151,6 +167,17 @@ class Gpu:
             ready.prepare("".join("P" if isinstance(a, Buffer) else CODES[a.dtype.name] for a in arguments))
             self._functions[key] = ready
         return self._functions[key]
+
+
+class _Memory:
+    """An allocation. PyCUDA can free it only where its context is current, and the last who holds it may be any thread."""
+
+    def __init__(self, allocation: Any, given_back: deque[Any]) -> None:
+        self.address = int(allocation)
+        self._allocation, self._given_back = allocation, given_back
+
+    def __del__(self) -> None:
+        self._given_back.append(self._allocation)
 
 
 class _Slot:

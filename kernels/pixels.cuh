@@ -32,27 +32,29 @@ __device__ inline byte to_byte(float value)
     return static_cast<byte>(fminf(fmaxf(floorf(value + 0.5f), 0.0f), 255.0f));
 }
 
-// `count` <= 4 pixels to where they belong, in 4-byte words where they can be.
+// `count` <= 4 pixels to where they belong, in 4-byte words where they can be. Loops have fixed ends so that pixels stay in registers.
 __device__ inline void store4(byte* to, const Pixels4& pixels, int count)
 {
     if (count == 4 && aligned(to, 4)) {
         for (int i = 0; i < 3; ++i)
             reinterpret_cast<unsigned*>(to)[i] = pixels.wide[i];
     } else {
-        for (int i = 0; i < 3 * count; ++i)
-            to[i] = pixels.bytes[i];
+        for (int i = 0; i < 12; ++i)
+            if (i < 3 * count)
+                to[i] = pixels.bytes[i];
     }
 }
 
 __device__ inline Pixels4 load4(const byte* from, int count)
 {
-    Pixels4 pixels;
+    Pixels4 pixels = {};
     if (count == 4 && aligned(from, 4)) {
         for (int i = 0; i < 3; ++i)
             pixels.wide[i] = reinterpret_cast<const unsigned*>(from)[i];
     } else {
-        for (int i = 0; i < 3 * count; ++i)
-            pixels.bytes[i] = from[i];
+        for (int i = 0; i < 12; ++i)
+            if (i < 3 * count)
+                pixels.bytes[i] = from[i];
     }
     return pixels;
 }

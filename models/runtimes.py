@@ -75,11 +75,12 @@ def _torch(device: str) -> Callable[[str, int], Network]:
     def load(part: str, count: int) -> Network:
         import torch
 
-        from models.torch_runtime import TorchNetwork
+        from models.torch_runtime import CudaTorchNetwork, TorchNetwork
 
         if device == "cuda" and not torch.cuda.is_available():
             raise UnavailableError("torch finds no CUDA device")
-        return TorchNetwork(load_weights(part), CONFIGS[part], count, device)
+        kind = CudaTorchNetwork if device == "cuda" else TorchNetwork
+        return kind(load_weights(part), CONFIGS[part], count)
 
     return load
 

@@ -52,8 +52,11 @@ class TensorRtGraph:
     def bound(self, addresses: Mapping[str, int], stream: int) -> Callable[[], None]:
         """What queues its work between arrays on the GPU, by the names of inputs and outputs."""
         execution = self._engine.create_execution_context()
+        if execution is None:
+            raise EngineError("no memory is left to execute the engine in")
         for name, address in addresses.items():
-            execution.set_tensor_address(name, address)
+            if not execution.set_tensor_address(name, address):
+                raise EngineError(f"the engine has no '{name}'")
 
         def queue() -> None:
             if not execution.execute_async_v3(stream):

@@ -14,47 +14,72 @@ from models.renderer import Renderer
 from models.runtimes import Precision
 from models.weights import Weights
 
+WARM_UP = 3  # before a capture: libraries load and choose
+
 
 class TorchNetwork:
-    """A network on a device."""
+    """A network on the CPU."""
 
-    capturable = False  # torch's allocator would have to be told
+    precision: Precision = "f32"
+    device, dtype = "cpu", torch.float32
 
-    def __init__(self, weights: Weights, config: RendererConfig, count: int, device: str) -> None:
-        """`device` is cpu or cuda."""
-        self.precision: Precision = "f16" if device == "cuda" else "f32"
-        self._device, self._dtype = device, torch.float16 if device == "cuda" else torch.float32
+    def __init__(self, weights: Weights, config: RendererConfig, count: int) -> None:
+        """For so many crops at a time."""
         self._config, self._count = config, count
         self._net = Renderer(config)
         counters = {k: v for k, v in self._net.state_dict().items() if k.endswith("num_batches_tracked")}
         self._net.load_state_dict(counters | {k: torch.from_numpy(v) for k, v in weights.items()})
-        self._net = self._net.eval().to(device=device, dtype=self._dtype, memory_format=torch.channels_last)
+        self._net = self._net.eval().to(device=self.device, dtype=self.dtype, memory_format=torch.channels_last)
 
     @torch.inference_mode()
     def __call__(self, crops: NDArray[np.uint8]) -> NDArray[np.float32]:
         """(n, size, size, inputs) uint8 to (n, size, size, outputs): colour in [0, 255], matte in [0, 1]."""
-        x = torch.from_numpy(crops).to(self._device).permute(0, 3, 1, 2).to(self._dtype) / 127.5 - 1
+        x = torch.from_numpy(crops).to(self.device).permute(0, 3, 1, 2).to(self.dtype) / 127.5 - 1
         return self._drawn(x).contiguous().cpu().numpy()
-
-    def bound(self, crops_address: int, drawn_address: int, stream: int) -> Callable[[], None]:
-        """See `StreamNetwork`; for a network on a GPU."""
-        size, config = self._config.size_px, self._config
-        crops = _at(crops_address, (self._count, config.inputs, size, size), "<f2")
-        drawn = _at(drawn_address, (self._count, size, size, config.outputs), "<f4")
-        own = torch.cuda.ExternalStream(stream)
-
-        @torch.inference_mode()
-        def queue() -> None:
-            with torch.cuda.stream(own):
-                drawn.copy_(self._drawn(crops))
-
-        return queue
 
     def _drawn(self, x: torch.Tensor) -> torch.Tensor:
         """(n, size, size, outputs) of planes in [-1, 1]."""
         colour, matte = self._net(x.contiguous(memory_format=torch.channels_last))
         whole = torch.cat([(colour + 1) * 127.5, matte], 1).float()
         return whole.permute(0, 2, 3, 1)
+
+
+class CudaTorchNetwork(TorchNetwork):
+    """A network on a GPU, in fp16. Not run on one yet."""
+
+    precision: Precision = "f16"
+    device, dtype = "cuda", torch.float16
+    capturable = False  # it is a graph of torch's own
+
+    def __init__(self, weights: Weights, config: RendererConfig, count: int) -> None:
+        """As `TorchNetwork`; the weights have arrived when it returns."""
+        super().__init__(weights, config, count)
+        torch.cuda.synchronize()
+
+    def bound(self, crops_address: int, drawn_address: int, stream: int) -> Callable[[], None]:
+        """See `StreamNetwork`. Captured once, since its launches one by one take longer than their work."""
+        size, config = self._config.size_px, self._config
+        crops = _at(crops_address, (self._count, config.inputs, size, size), "<f2")
+        drawn = _at(drawn_address, (self._count, size, size, config.outputs), "<f4")
+        own = torch.cuda.ExternalStream(stream)
+
+        @torch.inference_mode()
+        def work() -> None:
+            drawn.copy_(self._drawn(crops))
+
+        with torch.cuda.stream(own):
+            for _ in range(WARM_UP):
+                work()
+        torch.cuda.synchronize()
+        graph = torch.cuda.CUDAGraph()
+        with torch.cuda.graph(graph, stream=own):
+            work()
+
+        def queue() -> None:
+            with torch.cuda.stream(own):
+                graph.replay()
+
+        return queue
 
 
 def _at(address: int, shape: tuple[int, ...], kind: str) -> torch.Tensor:

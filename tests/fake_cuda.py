@@ -68,6 +68,9 @@ class FakeDriver:
         class Stream:
             handle = HANDLE
 
+            def __init__(self, flags: int = 0) -> None:
+                assert flags == 1, "a stream that waits for the legacy one"
+
             def synchronize(self) -> None:
                 driver._checked()
                 driver.finish()
@@ -123,7 +126,7 @@ class FakeDriver:
         if count > self._left:
             raise MemoryError("cuMemAlloc failed: out of memory")
         self._left -= count
-        return _Allocation(self._device.empty((count,), np.uint8))
+        return _Allocation(self, self._device.empty((count,), np.uint8), count)
 
     def pagelocked_empty(self, shape: tuple[int, ...], dtype: Any) -> Any:
         self._checked()
@@ -151,8 +154,14 @@ def _move(to: int, source: int, size: int) -> None:
 
 
 class _Allocation:
-    def __init__(self, buffer: Buffer) -> None:
-        self._buffer = buffer
+    """Freed where the context is current, or not at all."""
+
+    def __init__(self, driver: FakeDriver, buffer: Buffer, count: int) -> None:
+        self._driver, self._buffer, self._count = driver, buffer, count
+
+    def __del__(self) -> None:
+        if getattr(self._driver._current, "depth", 0):
+            self._driver._left += self._count
 
     def __int__(self) -> int:
         return self._buffer.address

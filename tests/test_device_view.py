@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 from conftest import performance
-from devices import device_named, needs_compiler, on_devices
+from devices import device_named, gpu, needs_compiler, on_devices
 from numpy.typing import NDArray
 from rich.console import Console
 
@@ -33,6 +33,7 @@ from engine.trust.seal import Seal
 from kernels.composite.cuda import composite_placed
 from kernels.device import Device, DeviceError, downloaded, uploaded
 from kernels.registry import load
+from models.runtimes import RuntimeName
 
 WIDTH, HEIGHT = 640, 360
 PERFORMANCES = [
@@ -76,6 +77,20 @@ def test_the_picture_is_the_cpus(
         expected, found = cpu.draw(shown, quality), view.draw(shown, quality)
         assert differing(expected, found) <= 0.001
     assert view.drawn_on != "cpu"
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(gpu() is None, reason="no GPU, or no PyCUDA")
+@pytest.mark.parametrize("runtime", ["torch-cuda", "tensorrt"])
+def test_networks_in_the_gpus_memory_draw_what_they_draw_from_the_cpu(runtime: RuntimeName, bruno: Puppet) -> None:
+    drawn_by = load_networks(runtime)
+    device = gpu()
+    assert drawn_by is not None
+    assert device is not None
+    cpu, view = views(bruno, device, drawn_by)
+    for shown in (Shown(p, 0.0) for p in PERFORMANCES):
+        assert differing(cpu.draw(shown), view.draw(shown)) <= 0.001
+    assert view.drawn_on == device.name
 
 
 @on_devices

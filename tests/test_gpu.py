@@ -15,6 +15,7 @@ from engine import doctor
 from engine.puppet.format import Puppet
 from engine.render.device_networks import on_device
 from engine.render.device_portrait import DevicePortraitView
+from engine.render.generator import Networks
 from engine.render.portrait_view import PortraitView
 from engine.render.quality import LADDER
 from engine.render.view import Shown
@@ -215,3 +216,33 @@ def test_threads_take_turns(driver: FakeDriver, bruno: Puppet, ada: Puppet) -> N
         assert np.array_equal(view.draw(shown), expected)
     thread.join()
     assert np.array_equal(opened[1].draw(shown), expected)
+
+
+def test_memory_is_freed_whoever_lets_go_of_it(driver: FakeDriver) -> None:
+    """In a thread that has no context the driver could not free it."""
+    gpu = Gpu()
+    before = driver._left
+    kept = [gpu.empty((1000, 1000), np.uint8) for _ in range(5)]
+    assert driver._left == before - 5_000_000
+    _in_a_thread(kept.clear)
+    assert driver._left == before - 5_000_000
+    gpu.synchronize()
+    assert driver._left == before
+
+
+def test_networks_that_were_lost_with_the_gpu_are_not_asked_any_more(driver: FakeDriver, bruno: Puppet) -> None:
+    lost = Networks({"mouth": Drawing(), "eye": Drawing()}, "tensorrt")
+    gpu, told = Gpu(), []
+    view = DevicePortraitView(PortraitView(bruno, 320, 180, networks=lost), gpu, lost, told.append)
+    driver.lost = True
+    alone = PortraitView(bruno, 320, 180).draw(Shown(performance(), 0.0))
+    for _ in range(2):
+        assert np.array_equal(view.draw(Shown(performance(), 0.0)), alone)
+    assert len(told) == 1
+    driver.lost = False
+
+
+def test_nothing_to_do_is_not_launched(driver: FakeDriver) -> None:
+    gpu = Gpu()
+    gpu.launch("sample", "sample3", (0, 1, 1), (32, 8, 1))
+    assert not driver.queued

@@ -31,7 +31,7 @@ def ship(run: Path, part: str) -> None:
     write_with_sum(path, data)
     FIXTURES.mkdir(exist_ok=True)
     crops = example_crop(CONFIGS[part])
-    answer = TorchNetwork(load_weights(part), CONFIGS[part], len(crops), "cpu")(crops)
+    answer = TorchNetwork(load_weights(part), CONFIGS[part], len(crops))(crops)
     np.savez_compressed(FIXTURES / f"renderer_{part}.npz", crops=crops, answer=answer)
     print(f"{path}: {len(data) / 1e6:.1f} MB")
 

@@ -8,7 +8,7 @@ for the CPU, and what is launched is the same for every frame, so it is recorded
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import groupby
 from typing import Any
 
@@ -36,6 +36,7 @@ from kernels.soften_edges.cuda import soften_edges
 from kernels.warp_mesh.cuda import warp_mesh
 from kernels.warp_mesh.cuda import workspace as warp_workspace
 from models.config import CONFIGS
+from models.runtimes import StreamNetwork
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -76,6 +77,7 @@ class DevicePortraitView:
         self._cpu, self._device, self._tell = on_cpu, device, tell
         self.blend = on_cpu.blend  # of further photographs; there are none
         self._lost = False
+        self._on_gpu = networks is not None and any(isinstance(n, StreamNetwork) for n in networks.by_part.values())
         portrait, part = on_cpu.portrait, on_cpu.part
         self._portrait = portrait
         rows, columns = part.height, part.width
@@ -126,7 +128,8 @@ class DevicePortraitView:
             except DeviceError as error:
                 self._lost = True
                 self._tell(f"drawing on the CPU from now on: {error}")
-        picture = self._cpu.draw(shown, quality)
+        left = replace(quality, generator=False) if self._on_gpu else quality  # networks that were lost with the device
+        picture = self._cpu.draw(shown, left)
         if seal is not None:
             seal.set(picture)
         return picture
@@ -189,8 +192,15 @@ class DevicePortraitView:
                     run()
 
             together()
-            works.append(self._device.recorded(together) if recordable else together)
+            works.append(self._recorded(together) if recordable else together)
         return works
+
+    def _recorded(self, launches: Callable[[], None]) -> Work:
+        """Launches to be done again; as they are where a network refuses to be recorded."""
+        try:
+            return self._device.recorded(launches)
+        except DeviceError:
+            return launches
 
     def _warp(self, smooth: bool) -> None:
         """The photograph's skin, then mouth and irises."""

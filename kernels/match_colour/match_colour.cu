@@ -33,8 +33,9 @@ extern "C" __global__ void match_colour(const byte* picture, const float* table,
     if (x >= width || y >= height)
         return;
     const int count = min(4, width - x), at = (y * width + x) * 3;
-    Pixels4 pixels = load4(picture + at, count), result;
-    for (int i = 0; i < count; ++i)
-        changed(table, size, pixels.bytes + 3 * i, result.bytes + 3 * i);
+    Pixels4 pixels = load4(picture + at, count), result = {};
+    for (int i = 0; i < 4; ++i)
+        if (i < count)
+            changed(table, size, pixels.bytes + 3 * i, result.bytes + 3 * i);
     store4(out + at, result, count);
 }

@@ -31,9 +31,10 @@ extern "C" __global__ void sample3(const byte* source, int height, int width, co
     if (x >= columns || y >= rows)
         return;
     const int count = min(4, columns - x);
-    Pixels4 pixels;
-    for (int i = 0; i < count; ++i)
-        read(source, height, width, 3, backward[y * columns + x + i], pixels.bytes + 3 * i);
+    Pixels4 pixels = {};
+    for (int i = 0; i < 4; ++i)
+        if (i < count)
+            read(source, height, width, 3, backward[y * columns + x + i], pixels.bytes + 3 * i);
     store4(out + y * row_bytes + 3 * x, pixels, count);
 }
 

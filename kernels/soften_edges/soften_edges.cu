@@ -15,9 +15,9 @@ extern "C" __global__ void soften_edges(const byte* picture, const float2* backw
         return;
     const int count = min(4, width - x0), line = 3 * width;
     Pixels4 pixels = load4(picture + y * line + 3 * x0, count);
-    for (int i = 0; i < count; ++i) {
+    for (int i = 0; i < 4; ++i) {
         const int x = x0 + i;
-        if (x == 0 || y == 0 || x == width - 1 || y == height - 1)
+        if (i >= count || x == 0 || y == 0 || x == width - 1 || y == height - 1)
             continue;
         const float2* at = backward + y * width + x;
         if (!(far(at[0], at[-1], limit) || far(at[0], at[1], limit) || far(at[0], at[-width], limit) || far(at[0], at[width], limit)))
