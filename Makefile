@@ -34,7 +34,7 @@ test-gpu: $(VENV)/gpu
 bench-gpu: $(VENV)/gpu
 	$(BIN)/mimicam bench kernels
 	$(BIN)/mimicam bench device --runtime tensorrt
-	$(BIN)/mimicam bench latency --loads --device gpu --runtime tensorrt
+	$(BIN)/mimicam bench latency --loads --device gpu --runtime tensorrt --landmarks tensorrt
 	$(BIN)/mimicam bench generators
 
 engines: $(VENV)/engines

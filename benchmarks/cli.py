@@ -29,6 +29,9 @@ def latency(
     repeats: Annotated[int, typer.Option(help="Runs of each setting; --compare learns its margin from them.")] = 1,
     soak: Annotated[float | None, typer.Option(help="One long run of so many minutes instead.")] = None,
     device: Annotated[str, typer.Option(help="What draws: cpu or gpu.")] = "cpu",
+    landmarks: Annotated[
+        str, typer.Option(help="What finds the performer's points: openvino, mediapipe or tensorrt.")
+    ] = "openvino",
     runtime: Annotated[str, typer.Option(help="What executes the networks.")] = "auto",
     compare: Annotated[
         Path | None, typer.Option(help="An older report: say what got slower, and fail if anything did.")
@@ -51,10 +54,14 @@ def latency(
             "soak",
             [Setting(f"{soak:g} minutes", seconds=60 * soak, target_age_ms=RunConfig().target_age_ms)],
         )
-    config = read_config(None, {"device": device, "runtime": runtime})
+    config = read_config(None, {"device": device, "runtime": runtime, "landmarks": landmarks})
     settings = [
-        replace(s, device=config.device, runtime=config.runtime if s.runtime == "auto" else s.runtime) for s in settings
-    ]
+        replace(
+            s, device=config.device, landmarks=config.landmarks,
+            runtime=config.runtime if s.runtime == "auto" else s.runtime,
+        )
+        for s in settings
+    ]  # fmt: skip
     result = suite.measure_all(settings, repeats, console)
     gpu = None if config.device == "cpu" else result["machine"]["gpu"]
     write_result(report or default_path(f"latency-{kind}", gpu), result)

@@ -8,6 +8,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+from devices import gpu
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from mediapipe.python.solutions import face_mesh
@@ -114,6 +115,22 @@ def test_what_is_not_known_is_an_error() -> None:
 def test_tensorrt_builds_its_engine() -> None:
     engine = build_engine(pytest.importorskip(RTX), onnx_of(PATH).SerializeToString(), target="SM89")
     assert len(engine) > 1_000_000
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(gpu() is None, reason="no GPU, or no PyCUDA")
+def test_tensorrt_finds_the_same_points(demo_frames: list[NDArray[np.uint8]]) -> None:
+    networks = FaceNetwork("tensorrt"), FaceNetwork("openvino")
+    before = networks[1](demo_frames[0])
+    assert before is not None
+    for frame in demo_frames[1:20]:
+        for network in networks:
+            network._square = _around(before)
+        found, expected = (network(frame) for network in networks)
+        assert found is not None
+        assert expected is not None
+        assert np.abs(found - expected).max() <= 0.1
+        before = expected
 
 
 def test_tensorrt_that_is_not_there_says_so() -> None:

@@ -20,7 +20,7 @@ from engine.live.mailbox import Mailbox
 from engine.live.meter import Meter
 from engine.live.pipeline import Pipeline
 from engine.machine import memory_mb
-from engine.names import DeviceName
+from engine.names import DeviceName, LandmarkName
 from engine.output.stage import OutputStage
 from engine.render.generator import Runtime
 from engine.render.ladder import Step, first_that_fits
@@ -49,13 +49,14 @@ class Setting:
     target_age_ms: float = 0.0  # of the governor; 0 has none
     runtime: Runtime = "auto"  # of the networks
     device: DeviceName = "cpu"  # what draws
+    landmarks: LandmarkName = "openvino"  # what finds the performer's points
 
 
 def measure(setting: Setting) -> dict[str, Any]:
     """One run. Ages in ms, rates in pictures a second, memory in MB, CPU in cores."""
-    tracker, scene = prepare_stages(
-        RunConfig(puppet="bruno", size=setting.size, output=("null",), runtime=setting.runtime, device=setting.device)
-    )
+    config = RunConfig(puppet="bruno", size=setting.size, output=("null",))
+    named = {name: getattr(setting, name) for name in ("runtime", "device", "landmarks")}
+    tracker, scene = prepare_stages(config.model_copy(update=named))
     times, sink, meter = Times(), ReadingSink(setting.output_extra_ms / 1e3), Meter()
     camera = StampingCamera(setting.size, setting.rate_hz)
     track, render = timed_track(tracker, times), CarryingRender(scene, times, setting.render_extra_ms / 1e3)
