@@ -26,6 +26,13 @@ __device__ inline bool aligned(const void* pointer, int bytes)
     return reinterpret_cast<unsigned long long>(pointer) % bytes == 0;
 }
 
+// The pixel that is this thread's; whether there is one.
+__device__ inline bool place(int height, int width, int* x, int* y)
+{
+    *x = blockIdx.x * blockDim.x + threadIdx.x, *y = blockIdx.y * blockDim.y + threadIdx.y;
+    return *x < width && *y < height;
+}
+
 // Rounded half up and cut to 0 to 255.
 __device__ inline byte to_byte(float value)
 {

@@ -94,7 +94,7 @@ inline float atomicAdd(float* at, float value)
 }
 
 inline int thread_count() { return blockDim.x * blockDim.y * blockDim.z; }
-inline dim3 place(int index, dim3 sides) { return {index % sides.x, index / sides.x % sides.y, index / sides.x / sides.y}; }
+inline dim3 coordinates(int index, dim3 sides) { return {index % sides.x, index / sides.x % sides.y, index / sides.x / sides.y}; }
 
 #ifdef SHIM_THREADS
 
@@ -146,7 +146,7 @@ void run_block(dim3 block, Body body)
     for (int t = 0; t < thread_count(); ++t)
         threads.emplace_back([=] {
             blockIdx = block;
-            threadIdx = place(t, blockDim);
+            threadIdx = coordinates(t, blockDim);
             body();
             block_barrier->leave();
         });
@@ -234,7 +234,7 @@ void run_block(dim3 block, Body body)
         for (running = 0; running < count; ++running)
             if (!fibers[running].done) {
                 any = true;
-                threadIdx = place(running, blockDim);
+                threadIdx = coordinates(running, blockDim);
                 resume(fibers[running]);
             }
     }
@@ -247,7 +247,7 @@ void run_block(dim3 block, Body body)
 {
     blockIdx = block;
     for (int t = 0; t < thread_count(); ++t) {
-        threadIdx = place(t, blockDim);
+        threadIdx = coordinates(t, blockDim);
         body();
     }
 }
@@ -268,5 +268,5 @@ void launch(void (*kernel)(Arguments...), const int* grid, const int* block, voi
     gridDim = {grid[0], grid[1], grid[2]};
     blockDim = {block[0], block[1], block[2]};
     for (int b = 0; b < gridDim.x * gridDim.y * gridDim.z; ++b)
-        run_block(place(b, gridDim), [=] { call(kernel, arguments, std::index_sequence_for<Arguments...>{}); });
+        run_block(coordinates(b, gridDim), [=] { call(kernel, arguments, std::index_sequence_for<Arguments...>{}); });
 }

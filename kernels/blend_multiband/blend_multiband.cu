@@ -5,12 +5,6 @@
 
 #include "pixels.cuh"
 
-__device__ static bool place(int height, int width, int* x, int* y)
-{
-    *x = blockIdx.x * blockDim.x + threadIdx.x, *y = blockIdx.y * blockDim.y + threadIdx.y;
-    return *x < width && *y < height;
-}
-
 __device__ static float4 weighted(float4 outer_a, float4 inner_a, float4 middle, float4 inner_b, float4 outer_b)
 {
     const auto sum = [](float oa, float ia, float m, float ib, float ob) { return (oa + ob + 4 * (ia + ib) + 6 * m) * 0.0625f; };

@@ -87,12 +87,6 @@ __device__ static void known_cell(const Level& fine, const Level& coarse, int y,
     coarse.f[at] = zero();
 }
 
-__device__ static bool place(int height, int width, int* x, int* y)
-{
-    *x = blockIdx.x * blockDim.x + threadIdx.x, *y = blockIdx.y * blockDim.y + threadIdx.y;
-    return *x < width && *y < height;
-}
-
 // Known values outside, 0 inside.
 extern "C" __global__ void begin(const byte* canvas, const byte* layer, const byte* mask, Level* levels, float4* u, State* state)
 {

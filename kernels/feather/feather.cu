@@ -3,7 +3,7 @@
 // Four passes of sums along an axis, twice down and twice across. A radius is a dozen pixels and a mask the size of a face: what
 // a running sum would save is less than the launch it would need for itself.
 
-typedef unsigned char byte;
+#include "pixels.cuh"
 
 template <class From>
 __device__ static int total(const From* values, int at, int step, int position, int length, int radius)
@@ -12,12 +12,6 @@ __device__ static int total(const From* values, int at, int step, int position, 
     for (int i = position - radius; i <= position + radius; ++i)
         sum += static_cast<int>(values[at + step * (max(0, min(i, length - 1)) - position)]);
     return sum;
-}
-
-__device__ static bool place(int height, int width, int* x, int* y)
-{
-    *x = blockIdx.x * blockDim.x + threadIdx.x, *y = blockIdx.y * blockDim.y + threadIdx.y;
-    return *x < width && *y < height;
 }
 
 struct Inside {
