@@ -27,9 +27,9 @@ BUDGET_MS: Final = {
     "render: warp_mesh": Budget(3.5, 7),
     "render: sample": Budget(5, 9),
     "render: soften_edges": Budget(2, 4),
-    "render: mouth": Budget(2.5, 5),
+    "render: mouth": Budget(2.5, 5),  # what shows of it; laying it on is in what is left, as for irises
     "render: irises": Budget(1.5, 3),
     "render: networks": Budget(10, 16),  # crops, all networks of a frame, and laying them back
-    "render: canvas": Budget(2, 4),
+    "render: canvas": Budget(2, 4),  # what is left
     "render: badge and mark": Budget(1.5, 3),  # the mark; the badge is small
 }

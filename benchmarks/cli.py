@@ -246,7 +246,8 @@ def mark(
     data: Annotated[Path | None, typer.Option(help="Folder with train/, eval/ and portraits_hi/.")] = None,
     report: Annotated[Path | None, typer.Option(help="JSON file to write.")] = None,
 ) -> None:
-    """Is the mark found after codecs, sizes and crops, never where there is none, and is it faint and quick."""
+    """Is the mark found after codecs, sizes and crops, never where there is none, and is it faint and quick. Keeps 6 GB of
+    pictures in the temporary folder meanwhile."""
     from benchmarks.mark.suite import run
     from benchmarks.results import default_path
 

@@ -19,6 +19,7 @@ from rich.console import Console
 from rich.table import Table
 
 from engine.config import BADGE_TEXT
+from engine.errors import ConfigError
 from engine.face.performance import Performance
 from engine.machine import describe
 from engine.names import DeviceName
@@ -34,7 +35,7 @@ from engine.render.view import Shown
 from engine.trust.badge import Badge
 from engine.trust.chips import Key
 from engine.trust.seal import Seal
-from kernels.device import Device, DeviceError
+from kernels.device import Device
 
 WARM_UP: Final = 5
 LONGEST_WAIT_S: Final = 300.0  # for streams to load, and engines to be built
@@ -85,8 +86,7 @@ def _times(draw: Callable[[Shown], object], frames: int) -> dict[str, float]:
 
 def one_stream(setting: Setting) -> dict[str, Any]:
     """A picture's time on the device and on the CPU, and the GPU's own work."""
-    device, seal = open_device(setting.device), _seal(setting.size)
-    assert device is not None
+    device, seal = _opened(setting), _seal(setting.size)
     view = _device_view(setting, device, load_networks(setting.runtime))
     cpu = _cpu_view(setting, None if setting.runtime == "none" else load_networks("auto"))
 
@@ -108,10 +108,24 @@ def one_stream(setting: Setting) -> dict[str, Any]:
     return result
 
 
+def _opened(setting: Setting) -> Device:
+    device = open_device(setting.device)
+    if device is None:
+        raise ConfigError(
+            wanted="a device to measure",
+            found=f"--device {setting.device}",
+            advice="Use gpu, or emulated to try this out.",
+        )
+    return device
+
+
 def _require_drawn(view: DevicePortraitView) -> None:
     """The CPU's times must not pass for a device's."""
     if view.drawn_on == "cpu":
-        raise DeviceError("the device failed while it was measured: see what was said above")
+        raise ConfigError(
+            wanted="pictures drawn by a device", found="the CPU, since the device failed",
+            advice="See what was said above, and `mimicam doctor`.",
+        )  # fmt: skip
 
 
 def several_streams(setting: Setting, count: int) -> dict[str, Any]:
@@ -138,8 +152,7 @@ def _begin(ready: Any) -> None:
 
 def _stream(setting: Setting) -> list[float]:
     """How long after it was due each picture of one process was there, ms."""
-    device, seal = open_device(setting.device), _seal(setting.size)
-    assert device is not None
+    device, seal = _opened(setting), _seal(setting.size)
     view = _device_view(setting, device, load_networks(setting.runtime))
     some = performances(setting.frames + WARM_UP)
     for performance in some[:WARM_UP]:

@@ -33,6 +33,7 @@ from engine.report import print_report, run_report, write_json
 from engine.switchboard import Switchboard
 from engine.track.tracker import Tracker
 from engine.trust.journal import Journal, running
+from kernels.warm_up import warm_up
 
 SETTLED_S = 10.0  # memory is compared with what it was then
 RECENT_FRAMES = 30
@@ -43,6 +44,7 @@ def prepare(
 ) -> Switchboard:
     """Load puppet and networks, and draw once so that nothing is compiled while the camera waits."""
     switchboard = Switchboard(config, tell, journal)
+    warm_up()
     switchboard.scene.view.rehearse(LADDER[0])
     return switchboard
 

@@ -53,10 +53,6 @@ class Buffer:
         address = self.address + top * self.row_bytes + left * pixel_bytes
         return replace(self, shape=(height, width, *self.shape[2:]), address=address)
 
-    def rows(self, first: int, count: int) -> Buffer:
-        """So many entries of the first axis, sharing the memory."""
-        return replace(self, shape=(count, *self.shape[1:]), address=self.address + first * self.row_bytes)
-
     def seen_as(self, shape: tuple[int, ...], dtype: DTypeLike, offset_bytes: int = 0) -> Buffer:
         """Another array in the same memory, without gaps. ValueError where it would reach beyond."""
         kind = np.dtype(dtype)

@@ -21,7 +21,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
-from kernels.device import Buffer, DeviceError, Sides, Work, require_copyable, row_bytes_of
+from kernels.device import Buffer, DeviceError, OutOfMemoryError, Sides, Work, require_copyable, row_bytes_of
 from kernels.sources import FOLDER, HEADERS, functions_of, source_of
 
 ALIGNMENT: Final = 256  # as CUDA's own
@@ -91,7 +91,7 @@ class _Memory:
     def __init__(self, size: int) -> None:
         pointer = ctypes.c_void_p()
         if _C.posix_memalign(ctypes.byref(pointer), ALIGNMENT, size):
-            raise MemoryError(size)
+            raise OutOfMemoryError(f"no {size} bytes are left")
         assert pointer.value is not None
         self.address = pointer.value
         self._free = _C.free

@@ -181,6 +181,9 @@ class _Graph:
         return self._pair("Mul", _options(operator, tflite.MulOptions), inputs)
 
     def _pair(self, kind: str, options: Any, inputs: list[int]) -> str:
+        ranks = {len(shape) for shape in map(self._shape, inputs) if np.prod(shape) > 1}
+        if len(ranks) > 1:
+            raise GraphError(f"{kind} of tensors of {ranks} dimensions, which other layouts broadcast in other ways")
         result = self._node(kind, *(self._value(tensor) for tensor in inputs))
         return self._activated(result, options.FusedActivationFunction())
 
@@ -334,9 +337,9 @@ def attention_landmarks(path: Path) -> dict[str, NDArray[np.int64]]:
         if code == b"Landmarks2TransformMatrix":
             subsets.append(np.array(_custom(operator)["subset_idxs"], np.int64))
     names = ("output_lips", "output_left_eye", "output_right_eye")
-    by_size = {name: s for s in subsets for name in names if _first_of(name) in s}
+    chosen = {name: s for s in subsets for name in names if _first_of(name) in s}
     skin = 468
-    return by_size | {
+    return chosen | {
         "output_left_iris": np.arange(skin, skin + 5),
         "output_right_iris": np.arange(skin + 5, skin + 10),
     }

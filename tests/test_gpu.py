@@ -212,7 +212,7 @@ def test_threads_take_turns(driver: FakeDriver, bruno: Puppet, ada: Puppet) -> N
 
     thread = threading.Thread(target=open_another)
     thread.start()
-    while thread.is_alive():
+    for _ in range(20):
         assert np.array_equal(view.draw(shown), expected)
     thread.join()
     assert np.array_equal(opened[1].draw(shown), expected)

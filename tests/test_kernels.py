@@ -307,8 +307,9 @@ def test_crop_normalise_equals_reference(implementation: str, kind: type, seed: 
     backward = (np.stack(np.meshgrid(np.arange(width), np.arange(height)), -1) + bend).astype(np.float32)
     beside = [random.integers(0, 256, (count, size, size, 3), np.uint8) for _ in range(2)]
     middles = random.uniform(0.3, 0.7, (count, 2)) * (width, height) if near else random.uniform(-40, 160, (count, 2))
-    matrices = np.stack([_placed(random, size, scale, tuple(m)) for m in middles])
-    units = np.full(count, scale, np.float32)
+    scales = scale, 0.6 * scale
+    matrices = np.stack([_placed(random, size, s, tuple(m)) for s, m in zip(scales, middles, strict=True)])
+    units = np.array(scales, np.float32)
     expected, found = (
         np.zeros((count, size, size, 10) if kind is np.uint8 else (count, 10, size, size), kind) for _ in range(2)
     )

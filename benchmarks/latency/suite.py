@@ -10,6 +10,7 @@ from rich.table import Table
 
 from benchmarks.latency.measure import Setting, Way, measure
 from engine.config import RunConfig
+from engine.errors import ConfigError
 from engine.machine import describe
 
 SLOW_PERIODS = 3.0  # a renderer that is so many times too slow
@@ -60,6 +61,12 @@ def measure_all(settings: list[Setting], repeats: int, console: Console) -> dict
         for _ in range(repeats):
             with console.status(setting.name):
                 run = measure(setting)
+            if (run["drawn_on"] == "cpu") != (setting.device == "cpu"):
+                raise ConfigError(
+                    wanted=f"pictures drawn on {setting.device}",
+                    found="the CPU",
+                    advice="`mimicam doctor` may say why.",
+                )
             runs.append(run)
             table.add_row(
                 setting.name, *(f"{run['age_ms'][k]:.1f}" for k in ("p50", "p95", "p99", "max")), f"{run['jitter_ms']:.1f}",

@@ -14,6 +14,7 @@ from typing import Any
 import cv2
 import numba
 import numpy as np
+from numpy.lib.format import open_memmap
 from numpy.typing import NDArray
 from rich.console import Console
 
@@ -55,7 +56,9 @@ def survival(pieces: int, console: Console) -> Iterator[dict[str, Any]]:
             pictures = ten_seconds(scene)
             psnr[scene], ms[scene] = _cost(pictures)
             console.print(f"{scene}: {psnr[scene]:.1f} dB (42), {ms[scene]:.2f} ms a picture (1)")
-            np.save(_stored(folder, scene), np.stack(pictures))
+            shape = (len(pictures), *pictures[0].shape)
+            stored: NDArray[np.uint8] = open_memmap(_stored(folder, scene), "w+", np.uint8, shape)  # type: ignore[no-untyped-call]
+            stored[:] = pictures
         yield {"psnr_db": psnr, "embed_720p_ms": ms}
         found: dict[str, list[tuple[float, bool]]] = {name: [] for name in CHANNELS}
         with multiprocessing.get_context("spawn").Pool(cores(), _alone) as pool:

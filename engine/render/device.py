@@ -2,9 +2,17 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from engine.errors import ConfigError
 from engine.names import DeviceName
 from kernels.device import Device, DeviceError
+
+ADVICE: Final = {
+    "gpu": "Use --device cpu, or install what is missing: an NVIDIA driver, and pip install -e '.[cuda]'.",
+    "emulated": "Use --device cpu, or install g++.",
+    "cpu": "",
+}
 
 
 def open_device(name: DeviceName) -> Device | None:
@@ -15,7 +23,7 @@ def open_device(name: DeviceName) -> Device | None:
         raise ConfigError(
             wanted=f"to draw with --device {name}",
             found=str(error),
-            advice="Use --device cpu, or install what is missing: an NVIDIA driver, and pip install -e '.[cuda]'.",
+            advice=ADVICE[name],
         ) from error
 
 

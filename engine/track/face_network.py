@@ -1,5 +1,5 @@
-"""MediaPipe's face landmarks with attention, run by OpenVINO: the same network and the same way from frame to frame, in half the
-time, and with nothing between picture and points that can't be seen.
+"""MediaPipe's face landmarks with attention, run by OpenVINO or TensorRT: the same network and the same way from frame to frame,
+in less time, and with nothing between picture and points that can't be seen.
 
 The face's rectangle comes from the last frame's landmarks, or from MediaPipe's detector where there is none; what it shows
 goes through the network, whose points come back into the picture. Rectangles are as in MediaPipe's graphs face_landmark_front,
@@ -26,7 +26,7 @@ from engine.errors import ConfigError
 from engine.face.landmarks import COUNT, EYE_LEFT, EYE_RIGHT, IRIS_LEFT, IRIS_RIGHT, SKIN_COUNT, Points
 from engine.track.facemesh import rgb_of
 from models.openvino_runtime import compile_graph
-from models.tflite_graph import attention_landmarks, onnx_of
+from models.tflite_graph import GraphError, attention_landmarks, onnx_of
 
 FILE: Final = "modules/face_landmark/face_landmark_with_attention.tflite"
 INPUT: Final = "input_1"
@@ -67,10 +67,17 @@ class FaceNetwork:
     """Follows one face from frame to frame; it looks anew only when it has lost it."""
 
     def __init__(self, runtime: Literal["openvino", "tensorrt"] = "openvino") -> None:
-        """Convert and compile the network that the installed MediaPipe brings. ConfigError where `runtime` can't be used."""
+        """Convert and compile the network that the installed MediaPipe brings. ConfigError where that, or `runtime`, can't be
+        used."""
         path = Path(face_mesh.__file__).parents[2] / FILE
-        self._run = _compiled(onnx_of(path).SerializeToString(), runtime)
-        self._refined = attention_landmarks(path)
+        try:
+            graph, self._refined = onnx_of(path).SerializeToString(), attention_landmarks(path)
+        except (GraphError, OSError) as error:
+            raise ConfigError(
+                wanted="the landmark network of the installed MediaPipe", found=str(error),
+                advice="Reinstall mediapipe, or use --landmarks mediapipe.",
+            ) from error  # fmt: skip
+        self._run = _compiled(graph, runtime)
         self._detection = FaceDetection(model_selection=0, min_detection_confidence=0.5)
         self._square: Square | None = None
         self._run(np.zeros((1, SIZE_PX, SIZE_PX, 3), np.float32))  # the first answer takes longer

@@ -2,18 +2,13 @@
 
 from __future__ import annotations
 
-import os
 from typing import Any
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
-
-os.environ.setdefault("GLOG_minloglevel", "2")  # MediaPipe's start-up chatter
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-
 from mediapipe.python.solutions.face_detection import FaceDetection
 from mediapipe.python.solutions.face_mesh import FaceMesh
+from numpy.typing import NDArray
 
 from engine.face.landmarks import Points
 

@@ -31,15 +31,17 @@ def _rounded(value):  # type: ignore[no-untyped-def]
 
 
 @numba.njit(cache=True, nogil=True)
-def _crop_row(picture, m, offsets, y, out):  # type: ignore[no-untyped-def]
+def _crop_row(picture, m, taps, y, out):  # type: ignore[no-untyped-def]
     """A row of a crop: the picture's three channels, to the first ones of `out` (size, channels)."""
     height, width = picture.shape[:2]
-    share = np.float32(1) / np.float32(len(offsets) * len(offsets))
+    share, step, half = np.float32(1) / np.float32(taps * taps), np.float32(1) / np.float32(taps), np.float32(0.5)
     for x in range(out.shape[0]):
         blue, green, red = np.float32(0), np.float32(0), np.float32(0)
-        for dy in offsets:
-            for dx in offsets:
-                j, i, fx, fy, down, right = _place(m, np.float32(x) + dx, np.float32(y) + dy, height, width)
+        for v in range(taps):
+            for u in range(taps):
+                at_x = np.float32(x) + (np.float32(u) + half) * step - half
+                at_y = np.float32(y) + (np.float32(v) + half) * step - half
+                j, i, fx, fy, down, right = _place(m, at_x, at_y, height, width)
                 a, b, c, d = picture[j, i], picture[j, i + right], picture[j + down, i], picture[j + down, i + right]
                 blue += _mixed(a[0], b[0], c[0], d[0], fx, fy)
                 green += _mixed(a[1], b[1], c[1], d[1], fx, fy)
@@ -69,11 +71,11 @@ def _stretch_row(backward, m, unit, y, out):  # type: ignore[no-untyped-def]
 
 
 @numba.njit(cache=True, nogil=True, parallel=True)
-def _crops(picture, backward, matrices, offsets, drawings, references, units, crops):  # type: ignore[no-untyped-def]
+def _crops(picture, backward, matrices, taps, drawings, references, units, crops):  # type: ignore[no-untyped-def]
     count, size = drawings.shape[:2]
     for row in numba.prange(count * size):
         n, y = row // size, row % size
-        _crop_row(picture, matrices[n], offsets, y, crops[n, y, :, :3])
+        _crop_row(picture, matrices[n], taps[n], y, crops[n, y, :, :3])
         for x in range(size):
             for k in range(3):
                 crops[n, y, x, 3 + k] = drawings[n, y, x, k]
@@ -81,23 +83,23 @@ def _crops(picture, backward, matrices, offsets, drawings, references, units, cr
         _stretch_row(backward, matrices[n], units[n], y, crops[n, y, :, 9])
 
 
-@numba.njit(cache=True, nogil=True, parallel=True)
-def _crop(picture, matrix, offsets, out):  # type: ignore[no-untyped-def]
-    for y in numba.prange(out.shape[0]):
-        _crop_row(picture, matrix, offsets, y, out[y])
+@numba.njit(cache=True, nogil=True)
+def _crop(picture, matrix, taps, out):  # type: ignore[no-untyped-def]
+    """By one thread: views are opened beside the thread that draws."""
+    for y in range(out.shape[0]):
+        _crop_row(picture, matrix, taps, y, out[y])
 
 
-def _offsets(matrix: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Where in a crop's pixel it is read, along either axis."""
-    step = float(np.hypot(*matrix[:, 0]))
-    taps = max(1, int(np.ceil(np.float32(step) / np.float32(LARGEST_STEP))))
-    return ((np.arange(taps) + 0.5) / taps - 0.5).astype(np.float32)
+def _taps(matrices: NDArray[np.float32]) -> NDArray[np.int64]:
+    """(n,): how often the pixels of crops are read along either axis."""
+    steps = np.hypot(matrices[:, 0, 0], matrices[:, 1, 0]).astype(np.float32)
+    return np.maximum(1, np.ceil(steps / np.float32(LARGEST_STEP))).astype(np.int64)
 
 
 def crop(picture: NDArray[np.uint8], matrix: NDArray[np.float32], size_px: int) -> NDArray[np.uint8]:
     """The crop (size, size, 3) alone."""
     out = np.empty((size_px, size_px, 3), np.uint8)
-    _crop(picture, matrix.astype(np.float32), _offsets(matrix), out)
+    _crop(picture, matrix.astype(np.float32), _taps(matrix[None])[0], out)
     return out
 
 
@@ -110,9 +112,9 @@ def crop_normalise(
     units: NDArray[np.float32],
     crops: NDArray[np.uint8] | NDArray[np.float16],
 ) -> None:
-    """See the package. Crops of one call have one scale, to a rounding."""
+    """See the package."""
     count, size = drawings.shape[:2]
     seen = crops if crops.dtype == np.uint8 else np.empty((count, size, size, CHANNELS), np.uint8)
-    _crops(picture, backward, matrices, _offsets(matrices[0]), drawings, references, units, seen)
+    _crops(picture, backward, matrices, _taps(matrices), drawings, references, units, seen)
     if seen is not crops:
         crops[...] = (seen.transpose(0, 3, 1, 2) / np.float32(127.5) - 1).astype(np.float16)

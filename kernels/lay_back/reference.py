@@ -13,7 +13,7 @@ def _rounded(values: NDArray[np.float32]) -> NDArray[np.uint8]:
     return np.clip(np.floor(values + np.float32(0.5)), 0, 255).astype(np.uint8)
 
 
-def window(size: int) -> NDArray[np.float32]:
+def _window(size: int) -> NDArray[np.float32]:
     """(size, size): 1 inside, 0 at the edge."""
     inwards = np.minimum(np.arange(size), np.arange(size)[::-1]) / (EDGE_SHARE * size)
     ramp = np.clip(inwards, 0, 1).astype(np.float32)
@@ -59,7 +59,7 @@ def lay_back(
     """See the package."""
     if crops.dtype != np.uint8:
         crops = _rounded((crops[:, :3].astype(np.float32) + 1) * np.float32(127.5)).transpose(0, 2, 3, 1)
-    faint = window(drawn.shape[1])[..., None]
+    faint = _window(drawn.shape[1])[..., None]
     for answer, crop, matrix in zip(drawn, crops, matrices, strict=True):
         faded = _rounded(np.concatenate([answer[..., :3], 255 * answer[..., 3:] * faint], axis=2))
         _lay(picture, faded, crop[..., :3], matrix)

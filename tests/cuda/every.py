@@ -1,4 +1,4 @@
-"""Every kernel once on a device, small, against its definition: what compute-sanitizer looks at (`make test-gpu`).
+"""Every kernel once on a device, small, against the CPU's form: what compute-sanitizer looks at (`make test-gpu`).
 
 compute-sanitizer --tool racecheck python -m tests.cuda.every gpu
 """
