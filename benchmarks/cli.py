@@ -15,7 +15,7 @@ from engine.errors import ConfigError
 
 app = typer.Typer(
     no_args_is_help=True,
-    help="Measure: latency, glass, stages, kernels, device, reenactment, modes, quality, generators, mark, identity.",
+    help="Measure: latency, glass, stages, kernels, device, reenactment, modes, quality, generators, landmarks, mark, identity.",
 )
 console = Console()
 
@@ -255,6 +255,19 @@ def mark(
         raise ConfigError(wanted="pictures without a mark", found="no --data", advice="Name the data folder.")
     name = "mark" if pieces else "mark-unmarked"
     run(pieces, unmarked, data, report or default_path(name), console)
+
+
+@app.command()
+def landmarks(
+    data: Annotated[Path | None, typer.Option(help="Folder with eval/, for its clips beside the demo clip.")] = None,
+    frames: Annotated[int, typer.Option(help="Of each clip, at most.")] = 250,
+    report: Annotated[Path | None, typer.Option(help="JSON file to write.")] = None,
+) -> None:
+    """The performer's landmarks by the network itself and by MediaPipe: how far apart, and what each takes."""
+    from benchmarks.landmarks import run
+    from benchmarks.results import default_path, write_result
+
+    write_result(report or default_path("landmarks"), run(data, frames, console))
 
 
 @app.command()

@@ -20,12 +20,14 @@ from rich.table import Table
 
 from engine.config import BADGE_TEXT
 from engine.errors import ConfigError
-from engine.face.performance import Performance
+from engine.face import arkit
+from engine.face.model import face_model
+from engine.face.performance import HeadMotion, Performance
 from engine.machine import describe
 from engine.names import DeviceName
 from engine.perform.recording import find_performance, load_performance
 from engine.puppet.format import load_puppet
-from engine.puppet.shipped import find_puppet
+from engine.puppet.shipped import find_puppet, shipped_folder
 from engine.render.device import open_device
 from engine.render.device_portrait import DevicePortraitView
 from engine.render.generator import Networks, Runtime, load_networks
@@ -119,6 +121,37 @@ def _opened(setting: Setting) -> Device:
     return device
 
 
+def likeness(setting: Setting) -> dict[str, float]:
+    """Largest share of a picture's pixels that the device draws more than NOTICED grey levels from the CPU, both with the same
+    networks, over ODD performances of each shipped puppet of one photograph."""
+    device, networks = _opened(setting), load_networks(setting.runtime)
+    worst = {}
+    for path in sorted(shipped_folder().glob("*.puppet")):
+        here, there = (PortraitView(load_puppet(path), *setting.size, networks=networks) for _ in range(2))
+        view = DevicePortraitView(there, device, networks, print)
+        shares = []
+        for performance in ODD:
+            pictures = [v.draw(Shown(performance, 0.0), LADDER[0]).astype(np.int16) for v in (here, view)]
+            shares.append(float((np.abs(pictures[0] - pictures[1]).max(2) > NOTICED).mean()))
+        _require_drawn(view)
+        worst[path.stem] = max(shares)
+    return worst
+
+
+def _odd(angles: tuple[float, float, float], **shapes: float) -> Performance:
+    return Performance(
+        HeadMotion(angles, np.zeros(3, np.float32), 1.0), face_model().offsets(arkit.coefficients(shapes))
+    )
+
+
+NOTICED: Final = 2  # grey levels
+ODD: Final = (
+    _odd((0, 0, 0)), _odd((20, -8, 5), jawOpen=0.7, mouthSmileLeft=0.5),
+    _odd((-25, 6, -4), eyeBlinkLeft=1.0, eyeBlinkRight=1.0, browInnerUp=0.8),
+    _odd((0, 0, 0), eyeLookOutLeft=0.8, eyeLookInRight=0.8, mouthPucker=0.6),
+)  # fmt: skip
+
+
 def _require_drawn(view: DevicePortraitView) -> None:
     """The CPU's times must not pass for a device's."""
     if view.drawn_on == "cpu":
@@ -179,12 +212,15 @@ def run(setting: Setting, streams: int, console: Console) -> dict[str, Any]:
         "a picture on the CPU": found["picture_on_cpu"],
         "the GPU's work": found.get("gpu_work"),
     }
+    result["apart"] = likeness(setting)
     if streams > 1:
         result["several"] = several_streams(setting, streams)
         rows[f"{streams} streams at {setting.rate_hz:g} Hz, after due"] = result["several"]["all"]
     for name, row in rows.items():
         table.add_row(name, *(("not measured",) * 3 if row is None else (f"{value:.2f}" for value in row.values())))
     console.print(table)
+    apart = ", ".join(f"{name} {100 * share:.4f} %" for name, share in result["apart"].items())
+    console.print(f"pixels more than {NOTICED} grey levels from the CPU's, at most: {apart}")
     console.print(
         f"{setting.size[0]} x {setting.size[1]}, networks: {setting.runtime}, {found['ratio']:.1f} times the CPU's speed, on "
         f"{machine['gpu']} and {machine['processor']}, {machine['cores']} cores"

@@ -7,7 +7,10 @@ import shutil
 from collections.abc import Callable
 from functools import cache
 
+import cv2
+import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from kernels import registry
 from kernels.device import Device, DeviceError
@@ -48,3 +51,9 @@ def load(kernel: str, implementation: str) -> Callable[..., None]:
     if implementation in ("reference", "cpu"):
         return registry.load(kernel, implementation)
     return registry.load(kernel, "cuda", device_named(implementation))
+
+
+def smooth_picture(random: np.random.Generator, height: int, width: int) -> NDArray[np.uint8]:
+    """A smooth random picture (height, width, 3)."""
+    coarse = random.integers(0, 256, (height // 16 + 2, width // 16 + 2, 3), np.uint8)
+    return np.asarray(cv2.resize(coarse, (width, height), interpolation=cv2.INTER_CUBIC), np.uint8)

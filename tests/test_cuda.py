@@ -1,6 +1,6 @@
 """CUDA sources without a GPU: NVRTC compiles each for every generation, and sanitizers watch them on the emulated device.
 
-What each computes is compared with its reference where every implementation is, in test_kernels.py.
+What each computes is compared with its reference where every implementation is, in test_kernels.py and test_crop_kernels.py.
 """
 
 from __future__ import annotations
@@ -67,7 +67,7 @@ def test_no_address_is_wrong_and_nothing_undefined() -> None:
     """What compute-sanitizer's memcheck looks for on a GPU. One kernel's long test stays out, its short one is in."""
     done = sanitized(
         "address,undefined", ["libasan.so", "libubsan.so"], sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider",
-        "tests/test_kernels.py", "-m", "emulated", "-k", "not poisson_equals",
+        "tests/test_kernels.py", "tests/test_crop_kernels.py", "-m", "emulated", "-k", "not poisson_equals",
     )  # fmt: skip
     assert done.returncode == 0, (done.stdout + done.stderr)[-3000:]
     assert " passed" in done.stdout

@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 
 from engine.errors import ConfigError
 from engine.face import landmarks as lm
-from engine.track.face_network import FILE, SIZE_PX, FaceNetwork, Square, _around
-from engine.track.facemesh import LandmarkTracker
+from engine.track.face_network import FILE, SIZE_PX, FaceNetwork, Square
+from engine.track.facemesh import FaceDetector, LandmarkTracker
 from engine.track.tracker import Tracker
 from models.tensorrt_engine import build_engine
 from models.tflite_graph import GraphError, attention_landmarks, onnx_of
@@ -28,14 +28,13 @@ RTX = "tensorrt_rtx_bindings"
 
 def test_the_same_rectangle_gives_mediapipes_points(demo_frames: list[NDArray[np.uint8]]) -> None:
     """Within a tenth of a pixel; what is left is how the two scale the picture."""
-    theirs, ours = LandmarkTracker(), FaceNetwork()
+    theirs, ours = LandmarkTracker(), FaceNetwork(FaceDetector())
     before = None
     for frame in demo_frames[:20]:
         expected = theirs(frame)
         assert expected is not None
         if before is not None:
-            ours._square = _around(before)
-            found = ours(frame)
+            found = ours.follow(frame, before)
             assert found is not None
             assert np.abs(found - expected).max() <= 0.1
         before = expected
@@ -45,7 +44,7 @@ def test_the_same_rectangle_gives_mediapipes_points(demo_frames: list[NDArray[np
 
 def test_left_alone_it_stays_with_mediapipe(demo_frames: list[NDArray[np.uint8]]) -> None:
     """Small differences in the points are small ones in the next rectangle: nothing adds up. It finds the face itself."""
-    theirs, ours = LandmarkTracker(), FaceNetwork()
+    theirs, ours = LandmarkTracker(), FaceNetwork(FaceDetector())
     for frame in demo_frames:
         expected, found = theirs(frame), ours(frame)
         assert expected is not None
@@ -58,7 +57,7 @@ def test_left_alone_it_stays_with_mediapipe(demo_frames: list[NDArray[np.uint8]]
 
 
 def test_where_there_is_no_face_there_are_no_points(demo_frames: list[NDArray[np.uint8]]) -> None:
-    network = FaceNetwork()
+    network = FaceNetwork(FaceDetector())
     black = np.zeros_like(demo_frames[0])
     assert network(black) is None
     assert network(demo_frames[0]) is not None
@@ -84,7 +83,7 @@ def test_a_turned_head_is_followed(turn: int, demo_frames: list[NDArray[np.uint8
     height, width = frame.shape[:2]
     matrix = cv2.getRotationMatrix2D((width / 2, height / 2), turn, 0.8)
     turned = np.asarray(cv2.warpAffine(frame, matrix, (width, height)), np.uint8)
-    network = FaceNetwork()
+    network = FaceNetwork(FaceDetector())
     straight = network(frame)
     network.forget()
     found = network(turned)
@@ -120,13 +119,11 @@ def test_tensorrt_builds_its_engine() -> None:
 @pytest.mark.gpu
 @pytest.mark.skipif(gpu() is None, reason="no GPU, or no PyCUDA")
 def test_tensorrt_finds_the_same_points(demo_frames: list[NDArray[np.uint8]]) -> None:
-    networks = FaceNetwork("tensorrt"), FaceNetwork("openvino")
+    networks = FaceNetwork(FaceDetector(), "tensorrt"), FaceNetwork(FaceDetector())
     before = networks[1](demo_frames[0])
     assert before is not None
     for frame in demo_frames[1:20]:
-        for network in networks:
-            network._square = _around(before)
-        found, expected = (network(frame) for network in networks)
+        found, expected = (network.follow(frame, before) for network in networks)
         assert found is not None
         assert expected is not None
         assert np.abs(found - expected).max() <= 0.1

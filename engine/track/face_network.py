@@ -19,12 +19,11 @@ import cv2
 import numpy as np
 import openvino as ov
 from mediapipe.python.solutions import face_mesh
-from mediapipe.python.solutions.face_detection import FaceDetection
 from numpy.typing import NDArray
 
 from engine.errors import ConfigError
 from engine.face.landmarks import COUNT, EYE_LEFT, EYE_RIGHT, IRIS_LEFT, IRIS_RIGHT, SKIN_COUNT, Points
-from engine.track.facemesh import rgb_of
+from engine.track.facemesh import FaceDetector
 from models.openvino_runtime import compile_graph
 from models.tflite_graph import GraphError, attention_landmarks, onnx_of
 
@@ -66,9 +65,9 @@ class Square:
 class FaceNetwork:
     """Follows one face from frame to frame; it looks anew only when it has lost it."""
 
-    def __init__(self, runtime: Literal["openvino", "tensorrt"] = "openvino") -> None:
-        """Convert and compile the network that the installed MediaPipe brings. ConfigError where that, or `runtime`, can't be
-        used."""
+    def __init__(self, detector: FaceDetector, runtime: Literal["openvino", "tensorrt"] = "openvino") -> None:
+        """Convert and compile the network that the installed MediaPipe brings. `detector`, which stays its owner's, finds a face
+        that is not known yet. ConfigError where the network, or `runtime`, can't be used."""
         path = Path(face_mesh.__file__).parents[2] / FILE
         try:
             graph, self._refined = onnx_of(path).SerializeToString(), attention_landmarks(path)
@@ -78,13 +77,19 @@ class FaceNetwork:
                 advice="Reinstall mediapipe, or use --landmarks mediapipe.",
             ) from error  # fmt: skip
         self._run = _compiled(graph, runtime)
-        self._detection = FaceDetection(model_selection=0, min_detection_confidence=0.5)
+        self._detector = detector
         self._square: Square | None = None
         self._run(np.zeros((1, SIZE_PX, SIZE_PX, 3), np.float32))  # the first answer takes longer
 
     def __call__(self, bgr: NDArray[np.uint8]) -> Points | None:
         """Landmarks (478, 3) px, z in the scale of x, or None where no face is seen."""
-        square = self._square or self._detected(bgr)
+        return self._seen(bgr, self._square or self._detected(bgr))
+
+    def follow(self, bgr: NDArray[np.uint8], before: Points | None) -> Points | None:
+        """The same, with the face where landmarks (478, 3) px of the frame before were, whoever found them."""
+        return self._seen(bgr, self._detected(bgr) if before is None else _around(before))
+
+    def _seen(self, bgr: NDArray[np.uint8], square: Square | None) -> Points | None:
         points = None if square is None else self._points(bgr, square)
         self._square = None if points is None else _around(points)
         return points
@@ -94,19 +99,11 @@ class FaceNetwork:
         self._square = None
 
     def close(self) -> None:
-        """Free the networks."""
-        self._detection.close()
+        """There is nothing to free."""
 
     def _detected(self, bgr: NDArray[np.uint8]) -> Square | None:
-        found = self._detection.process(rgb_of(bgr)).detections
-        if not found:
-            return None
-        place, size = found[0].location_data, np.array(bgr.shape[1::-1], np.float32)
-        box = place.relative_bounding_box
-        low = np.array([box.xmin, box.ymin]) * size
-        high = low + np.array([box.width, box.height]) * size
-        left, right = (np.array([eye.x, eye.y]) * size for eye in place.relative_keypoints[:2])
-        return Square.around(low, high, left, right)
+        found = self._detector.faces(bgr)
+        return Square.around(found[0].low, found[0].high, *found[0].eyes) if found else None
 
     def _points(self, bgr: NDArray[np.uint8], square: Square) -> Points | None:
         matrix = square.matrix

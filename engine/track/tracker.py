@@ -52,8 +52,8 @@ class Tracker:
     def __init__(self, calibration: Calibration | None = None, landmarks: LandmarkName = "openvino") -> None:
         """ConfigError where `landmarks` can't be had."""
         self.calibration = calibration or Calibration()
-        self._mesh = LandmarkTracker() if landmarks == "mediapipe" else FaceNetwork(landmarks)
         self._detector = FaceDetector()
+        self._mesh = LandmarkTracker() if landmarks == "mediapipe" else FaceNetwork(self._detector, landmarks)
         self._lock, self._filter, self._expression = PerformerLock(), FaceFilter(), ExpressionFit()
         self._steady = OneEuro(TOLD_CUTOFF_HZ, TOLD_GAIN)
         self._following = False
