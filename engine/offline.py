@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from contextlib import closing
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack, closing
+from dataclasses import dataclass
 from pathlib import Path
 
 from engine.capture.video_file import VideoFile
 from engine.config import RunConfig
+from engine.drive.attributes import Attributes
+from engine.drive.called import HandFinder
+from engine.drive.drive import Act, styled
 from engine.errors import ConfigError, SourceError
 from engine.face.calibration import Calibration
 from engine.files import hash_of_file
+from engine.live.frame import Frame
 from engine.output.video_file import VideoFileSink
 from engine.perform.drivers import SUFFIXES, load_moments
 from engine.perform.recording import Moment
@@ -18,7 +23,7 @@ from engine.perform.replay import frames_of, tracked
 from engine.render.scene import Scene
 from engine.switchboard import Switchboard
 from engine.track.footage import neutral_of_clip
-from engine.track.tracker import Tracker
+from engine.track.tracker import Tracked, Tracker
 from engine.trust.credentials import Ingredient
 from engine.trust.journal import running
 
@@ -50,12 +55,16 @@ def render(
             advice="Give a clip, or use mode portrait or face2face.",
         )
     config = config.model_copy(update={"output": (f"file:{output}",)})
-    with running() as journal:
+    with running() as journal, ExitStack() as opened:
         board = Switchboard(config, journal=journal)
+        acts: list[Act] = [Attributes(config.attributes), *styled(config)]
+        if config.occlusion == "hands" and not performed:
+            acts.insert(0, opened.enter_context(closing(HandFinder(config.expressions.hands.most_hands))))
+        show = _Show(acts, board.scene)
         if performed:
-            done, lost, damaged = _render_performance(load_moments(driver), board.scene, output, progress)
+            done, lost, damaged = _render_performance(load_moments(driver), show, output, progress)
         else:
-            done, lost, damaged = _render_clip(driver, board.scene, output, config, progress)
+            done, lost, damaged = _render_clip(driver, show, output, config, progress)
     board.credentials(Ingredient("driver", driver.name, hash_of_file(driver))).sign(output)
     if damaged:
         raise SourceError(
@@ -66,30 +75,43 @@ def render(
     return done, lost
 
 
+@dataclass(frozen=True, slots=True)
+class _Show:
+    """What acts on a performance, as in a live run, and the scene that shows it."""
+
+    acts: Sequence[Act]
+    scene: Scene
+
+    def __call__(self, tracked: Tracked) -> Frame:
+        for act in self.acts:
+            tracked = act(tracked)
+        return self.scene(tracked).frame
+
+
 def _render_clip(
-    driver: Path, scene: Scene, output: Path, config: RunConfig, progress: Callable[[int, int | None], None]
+    driver: Path, show: _Show, output: Path, config: RunConfig, progress: Callable[[int, int | None], None]
 ) -> tuple[int, int, bool]:
     """One picture for each frame. How many, in how many nobody was found, and whether it is damaged after them."""
     video = VideoFile(driver)
     found = neutral_of_clip(driver) if config.neutral == "auto" else None
-    tracker = Tracker(Calibration(found, window_s=0.0))
+    tracker = Tracker(Calibration(found, window_s=0.0), config.landmarks)
     done = lost = 0
     with closing(video), closing(tracker), closing(VideoFileSink(output, video.rate_hz, wait=True)) as sink:
         for frame in video:
             tracked = tracker(frame)
             lost += tracked.lost
-            sink.send(scene(tracked).frame)
+            sink.send(show(tracked))
             done += 1
             progress(done, video.frames)
     return done, lost, video.damaged
 
 
 def _render_performance(
-    moments: list[Moment], scene: Scene, output: Path, progress: Callable[[int, int | None], None]
+    moments: list[Moment], show: _Show, output: Path, progress: Callable[[int, int | None], None]
 ) -> tuple[int, int, bool]:
     """The same of a performance: one picture for each moment, at its own time."""
     with closing(VideoFileSink(output, REPLAY_RATE_HZ, wait=True)) as sink:
         for frame in frames_of(moments):
-            sink.send(scene(tracked(moments, frame)).frame)
+            sink.send(show(tracked(moments, frame)))
             progress(frame.index + 1, len(moments))
     return len(moments), sum(moment.performance is None for moment in moments), False

@@ -24,6 +24,7 @@ from engine.live.pipeline import Pipeline
 from engine.machine import memory_mb
 from engine.output.open import open_sinks, recordings_in
 from engine.output.stage import OutputStage, Sink
+from engine.perform.recording import SUFFIX
 from engine.perform.replay import Replay
 from engine.protocols.table import is_protocol
 from engine.render.ladder import Step, first_that_fits
@@ -56,10 +57,13 @@ def prepare_stages(config: RunConfig) -> tuple[Tracker, Scene]:
 
 
 def run(config: RunConfig, console: Console, replay: Replay | None = None) -> None:
-    """Run the live loop, print its report and write it where the settings say. A `replay` stands in for the camera.
+    """Run the live loop, print its report and write it where the settings say. A `replay` stands in for the camera, as does a
+    performance file that is named as one.
 
     Raises MimicamError for whatever stops the run before its time; the report is written all the same.
     """
+    if replay is None and Path(config.camera).suffix == SUFFIX:
+        replay = Replay(Path(config.camera))
     with running() as journal:
         _run(config, console, replay, journal)
 

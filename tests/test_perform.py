@@ -14,12 +14,17 @@ import pytest
 from conftest import performance
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from rich.console import Console
 
+from engine.capture.nothing import NO_PICTURE
 from engine.capture.synthetic import SyntheticCamera
 from engine.capture.video_file import VideoFile
 from engine.config import RunConfig
+from engine.drive.attributes import Attributes
 from engine.errors import ConfigError, OutputError, SourceError
 from engine.face.performance import Performance
+from engine.face.style import Style
+from engine.live.frame import Frame
 from engine.live.meter import Meter
 from engine.live.pipeline import Pipeline
 from engine.offline import render
@@ -32,6 +37,7 @@ from engine.perform.replay import Replay
 from engine.puppet.format import Puppet
 from engine.render.portrait_view import PortraitView
 from engine.render.scene import Rendered, Scene
+from engine.run import run
 from engine.sound.mfcc import RATE_HZ
 from engine.sound.source import SyntheticSound
 from engine.track.tracker import Tracked, Tracker
@@ -205,6 +211,37 @@ def test_rendering_a_performance_twice_gives_the_same_file(tmp_path: Path) -> No
     pictures = [[f.bgr for f in VideoFile(tmp_path / name)] for name in ("one.mp4", "two.mp4")]
     assert len(pictures[0]) == 3
     assert all(np.array_equal(a, b) for a, b in zip(*pictures, strict=True))
+
+
+def test_a_rendering_has_the_style_that_a_live_run_has(tmp_path: Path) -> None:
+    settings = RunConfig(puppet="bruno", size=(160, 90), runtime="none", attributes={"smile": 0.5}, mirror=True)
+    act, mirrored = Attributes({"smile": 0.5}), Style(mirrored=True)
+    edited = [
+        act(Tracked(Frame(NO_PICTURE, i, m.time_s), None, None, m.performance)).performance for i, m in enumerate(SOME)
+    ]
+    shown = [None if p is None else mirrored(p) for p in edited]
+    save_performance(SOME, tmp_path / "plain.performance")
+    save_performance([Moment(m.time_s, p) for m, p in zip(SOME, shown, strict=True)], tmp_path / "done.performance")
+    render(tmp_path / "plain.performance", tmp_path / "styled.mp4", settings)
+    plain = settings.model_copy(update={"attributes": {}, "mirror": False})
+    for name in ("plain", "done"):
+        render(tmp_path / f"{name}.performance", tmp_path / f"{name}.mp4", plain)
+    styled, unstyled, wanted = (
+        [f.bgr for f in VideoFile(tmp_path / f"{name}.mp4")] for name in ("styled", "plain", "done")
+    )
+    assert all(np.array_equal(a, b) for a, b in zip(styled, wanted, strict=True))
+    assert not np.array_equal(styled[0], unstyled[0])
+
+
+def test_a_performance_can_stand_where_a_camera_is_named(tmp_path: Path) -> None:
+    save_performance([Moment(0.02 * i, m.performance) for i, m in enumerate(SOME)], tmp_path / "a.performance")
+    settings = RunConfig(
+        camera=str(tmp_path / "a.performance"), puppet="bruno", size=(160, 90), runtime="none", output=("null",),
+        report=tmp_path / "report.json",
+    )  # fmt: skip
+    run(settings, Console(quiet=True))
+    counts = json.loads((tmp_path / "report.json").read_text())["frames"]
+    assert counts["captured"] == len(SOME)
 
 
 @pytest.mark.parametrize("name", ["hello", "talk", "look"])

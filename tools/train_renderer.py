@@ -1,8 +1,8 @@
 """Train one of the generator's specialists: python -m tools.train_renderer mouth --data DATA/train --out out/train --minutes 90
 
-Runs on a GPU where there is one, else on the CPU, in bf16. Writes to OUT/PART: `checkpoint.pt` (go on from it by calling
-the same command again), `weights.pt` (EMA), `log.jsonl`, `sheet.png` (warp, generator, truth). `tools.ship_renderer`
-makes shipped weights of it. Needs the extra `train`.
+Begins with the shipped weights, unless told `--anew`. Runs on a GPU where there is one, else on the CPU, in bf16. Writes to
+OUT/PART: `checkpoint.pt` (go on from it by calling the same command again), `weights.pt` (EMA), `log.jsonl`, `sheet.png` (warp,
+generator, truth). `tools.ship_renderer` makes shipped weights of it. Needs the extra `train`.
 
 Losses: L1 and gradients, weighted on the part; features and hinge of a PatchGAN (Isola et al., "Image-to-Image Translation
 with Conditional Adversarial Networks", CVPR 2017; Wang et al., pix2pixHD, CVPR 2018, section 3.2) with spectral norm;
@@ -32,7 +32,7 @@ from engine.render.generator import PARTS
 from models.config import CONFIGS, INPUTS
 from models.renderer import DRAWING, REFERENCE, WARP, Renderer
 from tools.training_pairs import Pairs
-from tools.training_run import follow, write_log
+from tools.training_run import follow, load_shipped, write_log
 
 BATCH_UNITS = 12  # two pictures each
 POOL_UNITS = 9000  # the newest units are kept and used several times, under other light
@@ -159,10 +159,12 @@ def weighted_l1(picture: Tensor, truth: Tensor, weight: Tensor) -> Tensor:
 class Trainer:
     """Networks, optimisers and how far the run is."""
 
-    def __init__(self, part: str, out: Path, device: torch.device) -> None:
+    def __init__(self, part: str, out: Path, device: torch.device, *, anew: bool) -> None:
         self.config, self.out, self.device = CONFIGS[part], out, device
         like: Any = {"device": device, "memory_format": torch.channels_last}
         self.generator, self.adversary = Renderer(self.config).to(**like), Adversary().to(**like)
+        if not anew:
+            load_shipped(self.generator, part)
         self.average = Renderer(self.config).to(**like)
         self.average.load_state_dict(self.generator.state_dict())
         self.by_generator = torch.optim.Adam(self.generator.parameters(), RATE, (0.5, 0.99))
@@ -257,10 +259,10 @@ class Trainer:
         cv2.imwrite(str(path), cv2.resize(((picture + 1) * 127.5).astype(np.uint8), None, fx=1.5, fy=1.5))
 
 
-def run(part: str, data: Path, out: Path, minutes: float, workers: int) -> Iterator[dict[str, float]]:
+def run(part: str, data: Path, out: Path, minutes: float, workers: int, *, anew: bool) -> Iterator[dict[str, float]]:
     out.mkdir(parents=True, exist_ok=True)
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    trainer, pool, random = Trainer(part, out, device), Pool(part, data, workers), np.random.default_rng()
+    trainer, pool, random = Trainer(part, out, device, anew=anew), Pool(part, data, workers), np.random.default_rng()
     last_s, recent = time.monotonic(), list[dict[str, float]]()
     while trainer.seconds < 60 * minutes:
         units = pool.batch(random)
@@ -288,9 +290,10 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=Path("out/train"))
     parser.add_argument("--minutes", type=float, default=90)
     parser.add_argument("--workers", type=int, default=1, help="processes that make pairs")
+    parser.add_argument("--anew", action="store_true", help="from random weights rather than from the shipped ones")
     asked = parser.parse_args()
     out = asked.out / asked.part
-    write_log(run(asked.part, asked.data, out, asked.minutes, asked.workers), out)
+    write_log(run(asked.part, asked.data, out, asked.minutes, asked.workers, anew=asked.anew), out)
 
 
 if __name__ == "__main__":

@@ -30,6 +30,7 @@ from engine.render.generator import network_inputs
 from engine.render.photograph import Photograph
 from engine.render.portrait import Portrait
 from kernels.crop_normalise.cpu import crop
+from tools.dropped_jaw import drop_jaw, shows_cavity
 
 STILL_SHARE = 0.5  # of all photographs
 TARGETS = 4  # pictures asked of each photograph
@@ -40,10 +41,14 @@ JITTER = (
 )  # of the crop: shift (inter-ocular distances), scale (natural log), degrees; standard deviations / 2
 POSE_DEG = (16.0, 10.0, 6.0)  # how far stills are turned away, standard deviations
 LARGEST_YAW_DEG = 35.0  # stills turned further show half a face
+SHOUT_SHARE = 0.6  # of the truths that show the inside of a mouth: their jaw is dropped further
+LARGEST_DROP = (0.35, 1.6)  # inter-ocular distances; of the gap of the lips
+SHOUT_ODDS = 6.0  # of a still that shows the inside of a mouth, beside 1 to 4 of others
 SLIP = 0.012  # error of landmarks as retargeting makes it, inter-ocular distances, in one photograph of two
 NOISE = 0.003  # the same from one picture to the next
 
 Picture = NDArray[np.uint8]
+Truth = tuple[Picture, lm.Points]
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +62,10 @@ class Footage:
     def gaps(self) -> NDArray[np.float32]:
         """How far the lips are apart in each picture, inter-ocular distances."""
         return np.array([lm.lip_gap(p) / lm.inter_ocular(p) for p in self.landmarks_px], np.float32)
+
+    def cavities(self) -> NDArray[np.bool_]:
+        """Whether the inside of the mouth is seen in each picture."""
+        return np.array([shows_cavity(*seen) for seen in zip(self.pictures, self.landmarks_px, strict=True)])
 
     def lids(self) -> NDArray[np.float32]:
         """How far the lids are open in each picture, in eye widths."""
@@ -96,7 +105,11 @@ class Pairs:
         self._stills = [s for sub in sorted(folder.glob("stills_*")) for s in load_stills(sub)]
         self._couples = [s for s in self._stills if len(s.pictures) > 1]
         self._clip_odds = _odds(np.array([len(c.pictures) for c in self._clips]) ** 0.5)
-        self._still_odds = _odds(np.array([1 + 3 * np.clip(s.gaps().max() / 0.1, 0, 1) for s in self._stills]))
+        self._still_odds = _odds(
+            np.array(
+                [1 + 3 * np.clip(s.gaps().max() / 0.1, 0, 1) + SHOUT_ODDS * s.cavities().any() for s in self._stills]
+            )
+        )
         self._openness = [_Openness(_odds(0.02 + c.gaps()), _odds(np.exp(-8 * c.lids()))) for c in self._clips]
 
     def __iter__(self) -> Iterator[dict[Part, list[NDArray[np.uint8]]]]:
@@ -122,7 +135,7 @@ class Pairs:
         for k in range(TARGETS):
             odds = (openness.mouth, openness.lids, None, None)[k]
             j = min(int(self._random.choice(len(clip.pictures), p=odds)), len(clip.pictures) - 2)
-            truths = [(clip.pictures[i], clip.landmarks_px[i]) for i in (j, j + 1)]
+            truths = self._shouting([(clip.pictures[i], clip.landmarks_px[i]) for i in (j, j + 1)])
             self._add(units, portrait, clip.pictures[shut], truths)
         return units
 
@@ -136,11 +149,19 @@ class Pairs:
     def _from_still(self, still: Footage) -> dict[Part, list[NDArray[np.uint8]]]:
         """Move the still away, and bring it back."""
         i = self._random.integers(len(still.pictures))
-        truth, points = still.pictures[i], still.landmarks_px[i]
+        ((truth, points),) = self._shouting([(still.pictures[i], still.landmarks_px[i])])
         away, target = Portrait(Photograph(truth, points)).draw(self._performance())
         units: dict[Part, list[NDArray[np.uint8]]] = {}
         self._add(units, Portrait(Photograph(away, target.landmarks_px)), away, [(truth, points)] * 2)
         return units
+
+    def _shouting(self, truths: list[Truth]) -> list[Truth]:
+        """Some of the truths that show the inside of a mouth with the jaw lower than it was."""
+        if self._random.random() > SHOUT_SHARE or not all(shows_cavity(*truth) for truth in truths):
+            return truths
+        gap = min(lm.lip_gap(points) / lm.inter_ocular(points) for _, points in truths)
+        drop = float(self._random.uniform(0, min(LARGEST_DROP[0], LARGEST_DROP[1] * gap)))
+        return [drop_jaw(picture, points, drop) for picture, points in truths]
 
     def _performance(self) -> Performance:
         """Head and expression of somebody in a clip, turned further at random; often with the lips together."""
@@ -161,7 +182,7 @@ class Pairs:
         units: dict[Part, list[NDArray[np.uint8]]],
         portrait: Portrait,
         photograph: Picture,
-        truths: list[tuple[Picture, NDArray[np.float32]]],
+        truths: list[Truth],
     ) -> None:
         """One unit for each place of the face; both pictures share the crop's error of place and differ in slips."""
         shake = self._shake()

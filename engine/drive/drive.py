@@ -124,9 +124,7 @@ def open_drive(
             acts.append(attributes)
         if broadcasts:
             acts.append(Telling(broadcasts))
-        style = replace(config.style.style(), mirrored=config.mirror)
-        if not style.plain:
-            acts.append(partial(_styled, style))
+        acts += styled(config)
         return Drive(performer, acts, lips, broadcasts, opened.pop_all())
 
 
@@ -143,6 +141,12 @@ def _refuse_echo(config: RunConfig) -> None:
                 found=f"--camera {config.camera} listens there",
                 advice="Give --send or --camera another port.",
             )
+
+
+def styled(config: RunConfig) -> list[Act]:
+    """What changes performances as the settings want them shown, if anything does."""
+    style = replace(config.style.style(), mirrored=config.mirror)
+    return [] if style.plain else [partial(_styled, style)]
 
 
 def _styled(style: Style, tracked: Tracked) -> Tracked:
