@@ -20,7 +20,7 @@ from engine.puppet.format import Puppet
 from engine.render import eyes
 from engine.render.canvas import surround
 from engine.render.photograph import Photograph
-from engine.render.portrait import Portrait
+from engine.render.portrait import JUMP, Portrait
 from engine.render.portrait_view import PortraitView
 from engine.render.scene import Scene
 from engine.track.facemesh import find_faces
@@ -77,6 +77,18 @@ def test_open_mouth_is_no_stretched_lip(portrait: Portrait) -> None:
     luma = picture[y0:y1, x0:x1].mean(-1)
     assert luma.min() < 40
     assert luma.std() > 20
+
+
+@pytest.mark.parametrize("opening", [0.3, 0.6, 1.0])
+def test_a_jaw_that_drops_squeezes_the_neck_and_folds_nothing(portrait: Portrait, opening: float) -> None:
+    """Further down in the picture is further down in the photograph, from the lower lip to the rim."""
+    picture, target = portrait.draw(performance({"jawOpen": opening}))
+    chin = target.landmarks_px[[17, 152], :2]
+    rows = np.arange(int(chin[0, 1]) + 4, picture.shape[0])
+    for x in np.linspace(chin[:, 0].min() - 12, chin[:, 0].max() + 12, 7).astype(int):
+        source = portrait.backward[rows, x, 1]
+        assert np.diff(source).min() > -0.05
+        assert np.diff(source).max() < JUMP * portrait.face.pose.scale  # nothing is cut out
 
 
 def test_gaze_moves_the_irises_and_nothing_else(portrait: Portrait) -> None:

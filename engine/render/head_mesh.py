@@ -2,7 +2,8 @@
 
 Face points take their retargeted place. Ring points turn with the head as points of a rounded skull would, with a
 weight that falls from 1 at hair and ears to 0 at the rim; below the chin it falls sooner, so that the neck follows and
-the shoulders stay. The mesh fills the picture and its rim is fixed, so `warp_mesh` covers every pixel.
+the shoulders stay. What the contour does beside the head's pose, above all a jaw that drops, the skin around it does
+too, less and less outwards. The mesh fills the picture and its rim is fixed, so `warp_mesh` covers every pixel.
 """
 
 from __future__ import annotations
@@ -27,6 +28,11 @@ SMALLEST_TRIANGLE = (
 )
 NOSE_WING_REACH, NOSE_ROUNDS = 0.16, 12
 LID_RIM = (0.03, 0.17)  # width of the wet rim of the upper and lower lid, in eye heights
+SKIN_REACH = (
+    0.2,
+    0.2,
+    1.1,
+)  # how far around the contour skin goes with cheeks and jaw, likewise: most of it is the neck
 FALL_OFF = 2.2  # at most so far from the head does anything still move
 
 
@@ -128,8 +134,10 @@ class HeadMesh:
         to_rim = np.maximum(self._to_rim(oval[:, :2], outward, width_px, height_px), RIM_MARGIN * unit)
         share = ((np.arange(1, RINGS + 1) / RINGS) ** 1.4).astype(np.float32)
         distance = share[:, None] * to_rim[None]  # (rings, 36) px
+        self._contour_shape = pose.invert(oval)
+        self._with_skin = self._skin_weights(outward, distance / unit, to_rim / unit)
         flat = oval[None, :, :2] + distance[..., None] * outward[None]
-        self._weights, depth = self._follow(pose.invert(oval)[:, 2], outward, distance / unit, to_rim / unit)
+        self._weights, depth = self._follow(self._contour_shape[:, 2], outward, distance / unit, to_rim / unit)
         rings_px = self._lift(flat.reshape(-1, 2), depth.reshape(-1))
         self._rings_px = rings_px
         self._rings_shape = pose.invert(rings_px)
@@ -154,18 +162,28 @@ class HeadMesh:
         to_rim: NDArray[np.float32],
     ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         """Weight (0 to 1) and canonical z of ring points at `distance` (rings, 36) beyond the contour."""
-        outward = outward @ self._pose.rotation[:2, :2]
-        up, down = np.clip(-outward[:, 1], 0, 1) ** 2, np.clip(outward[:, 1], 0, 1) ** 2
-        side = 1 - up - down
-        reach = up * HEAD_REACH[0] + side * HEAD_REACH[1] + down * HEAD_REACH[2]
-        reach = np.minimum(reach, 0.6 * to_rim)
+        reach = np.minimum(self._by_direction(outward, HEAD_REACH), 0.6 * to_rim)
         end = np.minimum(to_rim, reach + FALL_OFF)
         weights = 1 - _smoothstep((distance - reach) / np.maximum(end - reach, 1e-3))
-        rounding = up * ROUNDING[0] + side * ROUNDING[1] + down * ROUNDING[2]
+        rounding = self._by_direction(outward, ROUNDING)
         falling = 1 - _smoothstep(distance / rounding)
         depth = SKULL_DEPTH + (contour_depth[None] - SKULL_DEPTH) * falling + 0.05 * distance
         weights[-1] = 0
         return weights.reshape(-1, 1).astype(np.float32), depth.astype(np.float32)
+
+    def _skin_weights(
+        self, outward: lm.Points, distance: NDArray[np.float32], to_rim: NDArray[np.float32]
+    ) -> NDArray[np.float32]:
+        """How much of what the contour does beside the head's pose ring points do, (rings, 36, 1)."""
+        reach = np.minimum(self._by_direction(outward, SKIN_REACH), to_rim)
+        return (1 - _smoothstep(distance / reach))[..., None]
+
+    def _by_direction(self, outward: lm.Points, values: tuple[float, float, float]) -> NDArray[np.float32]:
+        """(36,): a mixture of what holds upwards, sideways and downwards of the head."""
+        turned = outward @ self._pose.rotation[:2, :2]
+        up, down = np.clip(-turned[:, 1], 0, 1) ** 2, np.clip(turned[:, 1], 0, 1) ** 2
+        mixture: NDArray[np.float32] = up * values[0] + (1 - up - down) * values[1] + down * values[2]
+        return mixture
 
     def _lift(self, flat_px: NDArray[np.float32], depth: NDArray[np.float32]) -> lm.Points:
         """Picture positions (n, 2) px and canonical z (n,) to points (n, 3) px."""
@@ -203,5 +221,7 @@ class HeadMesh:
         head goes, as where it is laid over another picture."""
         moved = pose.apply(self._rings_shape)
         rings = moved if whole else self._rings_px + self._weights * (moved - self._rings_px)
+        beside = landmarks_px[lm.OVAL] - pose.apply(self._contour_shape)
+        rings = rings + (self._with_skin * beside).reshape(-1, 3)
         skin = landmarks_px[: lm.SKIN_COUNT] + np.float32(pose.scale) * self._nudge @ pose.rotation.T
         return np.concatenate([skin, rings]).astype(np.float32)
