@@ -91,6 +91,15 @@ def test_a_jaw_that_drops_squeezes_the_neck_and_folds_nothing(portrait: Portrait
         assert np.diff(source).max() < JUMP * portrait.face.pose.scale  # nothing is cut out
 
 
+@pytest.mark.parametrize("yaw_deg", [-25, 25])
+def test_a_cheek_that_turns_to_the_viewer_is_not_smeared(portrait: Portrait, yaw_deg: float) -> None:
+    picture, target = portrait.draw(performance({}, (yaw_deg, 0, 0)))
+    face = np.zeros(picture.shape[:2], np.uint8)
+    cv2.fillConvexPoly(face, cv2.convexHull(target.landmarks_px[lm.OVAL, :2].round().astype(np.int32)), 1)
+    steps = np.abs(np.diff(portrait.backward[..., 0], axis=1))[face[:, 1:] > 0]
+    assert (steps < 0.2).mean() < 0.02
+
+
 def test_gaze_moves_the_irises_and_nothing_else(portrait: Portrait) -> None:
     pictures = []
     for gaze in (-0.05, 0.05):

@@ -26,6 +26,12 @@ ROUNDING = (0.65, 0.45, 0.25)  # over which distance the contour rounds off to S
 SMALLEST_TRIANGLE = (
     3e-4  # area in the photograph under which a triangle counts as hidden, squared inter-ocular distances
 )
+STEEPEST = (
+    2.5  # depth by distance in the photograph, at the face's sides: what is steeper has too few pixels to be turned
+)
+PATH_STEPS = 8  # edges from the front of the face to its contour
+CONTOUR_SMOOTHING = np.array([1, 2, 3, 4, 3, 2, 1], np.float32) / 16  # of how far the contour's points come forward
+SIDE_DEPTH = -0.5  # canonical z behind which a point belongs to the sides
 NOSE_WING_REACH, NOSE_ROUNDS = 0.16, 12
 LID_RIM = (0.03, 0.17)  # width of the wet rim of the upper and lower lid, in eye heights
 SKIN_REACH = (
@@ -120,6 +126,25 @@ def rolled_lids(source_px: NDArray[np.float32], landmarks_px: lm.Points, scale: 
     return result
 
 
+def _with_gentle_sides(skin_px: lm.Points) -> lm.Points:
+    """The skin (468, 3) with the face's sides no steeper than `STEEPEST`: points come forward to where a path over the mesh from
+    the front of the face leads at most, those of the contour as far as their neighbours on it."""
+    triangles = reference_face().triangles
+    ends = np.concatenate([triangles[:, [0, 1]], triangles[:, [1, 2]], triangles[:, [2, 0]]])
+    start, end = np.concatenate([ends, ends[:, ::-1]]).T
+    rise = STEEPEST * np.linalg.norm(skin_px[start, :2] - skin_px[end, :2], axis=1)
+    sides = reference_face().mean[: lm.SKIN_COUNT, 2] > SIDE_DEPTH
+    deepest = skin_px[:, 2].copy()
+    for _ in range(PATH_STEPS):
+        reached = deepest.copy()
+        np.minimum.at(reached, end, (deepest[start] + rise).astype(np.float32))
+        deepest[sides] = reached[sides]
+    shift = deepest[lm.OVAL] - skin_px[lm.OVAL, 2]
+    around = len(CONTOUR_SMOOTHING) // 2
+    deepest[lm.OVAL] = skin_px[lm.OVAL, 2] + np.convolve(np.pad(shift, around, "wrap"), CONTOUR_SMOOTHING, "valid")
+    return np.column_stack([skin_px[:, :2], deepest]).astype(np.float32)
+
+
 class HeadMesh:
     """Mesh over one photograph of a puppet."""
 
@@ -134,14 +159,14 @@ class HeadMesh:
         to_rim = np.maximum(self._to_rim(oval[:, :2], outward, width_px, height_px), RIM_MARGIN * unit)
         share = ((np.arange(1, RINGS + 1) / RINGS) ** 1.4).astype(np.float32)
         distance = share[:, None] * to_rim[None]  # (rings, 36) px
+        skin = _with_gentle_sides(relaxed(landmarks_px, SMALLEST_TRIANGLE * unit**2))
         self._contour_shape = pose.invert(oval)
         self._with_skin = self._skin_weights(outward, distance / unit, to_rim / unit)
         flat = oval[None, :, :2] + distance[..., None] * outward[None]
-        self._weights, depth = self._follow(self._contour_shape[:, 2], outward, distance / unit, to_rim / unit)
+        self._weights, depth = self._follow(pose.invert(skin[lm.OVAL])[:, 2], outward, distance / unit, to_rim / unit)
         rings_px = self._lift(flat.reshape(-1, 2), depth.reshape(-1))
         self._rings_px = rings_px
         self._rings_shape = pose.invert(rings_px)
-        skin = relaxed(landmarks_px, SMALLEST_TRIANGLE * unit**2)
         self._nudge = (skin - landmarks_px[: lm.SKIN_COUNT]) @ pose.rotation / np.float32(unit)  # canonical
         self.source_px: NDArray[np.float32] = np.concatenate([skin, rings_px])[:, :2].astype(np.float32)
         self.triangles = self._triangles()
