@@ -245,6 +245,9 @@ def mark(
     ] = 0,
     data: Annotated[Path | None, typer.Option(help="Folder with train/, eval/ and portraits_hi/.")] = None,
     report: Annotated[Path | None, typer.Option(help="JSON file to write.")] = None,
+    go_on: Annotated[
+        bool, typer.Option("--go-on", help="Add pieces to those that the report has, until there are so many.")
+    ] = False,
 ) -> None:
     """Is the mark found after codecs, sizes and crops, never where there is none, and is it faint and quick. Keeps 6 GB of
     pictures in the temporary folder meanwhile."""
@@ -254,7 +257,7 @@ def mark(
     if unmarked and data is None:
         raise ConfigError(wanted="pictures without a mark", found="no --data", advice="Name the data folder.")
     name = "mark" if pieces else "mark-unmarked"
-    run(pieces, unmarked, data, report or default_path(name), console)
+    run(pieces, unmarked, data, report or default_path(name), go_on, console)
 
 
 @app.command()

@@ -5,9 +5,12 @@ from __future__ import annotations
 import cv2
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from benchmarks.budget import BUDGET_MS
 from benchmarks.judge import features
+from benchmarks.mark.suite import added
 from benchmarks.quality import Clip, compare, flicker
 from benchmarks.stages import judge, measure
 from engine.live.frame import Frame
@@ -74,3 +77,12 @@ def test_a_clip_that_is_its_own_output_is_perfect(demo_frames: list[np.ndarray])
     clip = Clip("demo", demo_frames[:3], tracked)
     assert flicker(clip, demo_frames[:3]) == 0
     assert flicker(clip, [demo_frames[0], 255 - demo_frames[1], demo_frames[2]]) > 10
+
+
+@given(st.lists(st.tuples(st.floats(0, 30), st.booleans()), min_size=2), st.data())
+def test_pieces_of_two_runs_count_as_those_of_one(results: list[tuple[float, bool]], data: st.DataObject) -> None:
+    cut = data.draw(st.integers(1, len(results) - 1))
+    whole = added(None, results)
+    assert added(added(None, results[:cut]), results[cut:]) == pytest.approx(whole)
+    assert whole["pieces"] == len(results)
+    assert whole["least"] == min(score for score, _ in results)

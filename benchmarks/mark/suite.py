@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import json
 import multiprocessing
 import time
 from collections.abc import Iterable, Iterator
@@ -36,11 +37,13 @@ ROUNDS = 200  # of the kernel
 BEYOND_SHARE = 3  # one round beyond what is promised for so many within
 
 
-def run(pieces: int, unmarked: int, data: Path | None, report: Path, console: Console) -> None:
-    """`pieces` of ten seconds for each scene and channel, `unmarked` stills. What is known is written after each round."""
+def run(pieces: int, unmarked: int, data: Path | None, report: Path, go_on: bool, console: Console) -> None:
+    """`pieces` of ten seconds for each scene and channel, `unmarked` stills. What is known is written after each round; a run
+    that goes on adds to what the report has."""
     result: dict[str, Any] = {"machine": describe(), "limit": FOUND}
     if pieces:
-        for part in survival(pieces, console):
+        before = json.loads(report.read_text(encoding="utf-8")) if go_on and report.exists() else {}
+        for part in survival(pieces, before, console):
             result |= part
             write_result(report, result)
     if unmarked and data is not None:
@@ -48,31 +51,34 @@ def run(pieces: int, unmarked: int, data: Path | None, report: Path, console: Co
     write_result(report, result)
 
 
-def survival(pieces: int, console: Console) -> Iterator[dict[str, Any]]:
-    """What the mark costs; then, after each round over all scenes and channels, what is left of it, of how many."""
+def survival(pieces: int, before: dict[str, Any], console: Console) -> Iterator[dict[str, Any]]:
+    """What the mark costs; then, after each round over all scenes and channels, what is left of it, of how many, those `before`
+    included: a result of an earlier run."""
+    told: dict[str, dict[str, float]] = before.get("promised", {}) | before.get("beyond", {})
+    done = min((int(line["pieces"]) for name, line in told.items() if name in PROMISED), default=0) // len(SCENES)
     with TemporaryDirectory() as folder:
-        psnr, ms = {}, {}
+        psnr, ms = before.get("psnr_db", {}), before.get("embed_720p_ms", {})
         for scene in SCENES:
             pictures = ten_seconds(scene)
-            psnr[scene], ms[scene] = _cost(pictures)
+            if not done:
+                psnr[scene], ms[scene] = _cost(pictures)
             console.print(f"{scene}: {psnr[scene]:.1f} dB (42), {ms[scene]:.2f} ms a picture (1)")
             shape = (len(pictures), *pictures[0].shape)
             stored: NDArray[np.uint8] = open_memmap(_stored(folder, scene), "w+", np.uint8, shape)  # type: ignore[no-untyped-call]
             stored[:] = pictures
         yield {"psnr_db": psnr, "embed_720p_ms": ms}
-        found: dict[str, list[tuple[float, bool]]] = {name: [] for name in CHANNELS}
         with multiprocessing.get_context("spawn").Pool(cores(), _alone) as pool:
-            for index in range(pieces):
+            for index in range(done, pieces):
                 names = [n for n in CHANNELS if n in PROMISED or index % BEYOND_SHARE == 0]
                 tasks = [(scene, name, index) for name in names for scene in SCENES]
                 answers = pool.starmap(partial(_piece_of, folder), tasks, chunksize=1)
-                for (_, name, _), answer in zip(tasks, answers, strict=True):
-                    found[name].append(answer)
-                told = {name: _told(results) for name, results in found.items()}
+                for name in names:
+                    some = [answer for (_, of, _), answer in zip(tasks, answers, strict=True) if of == name]
+                    told[name] = added(told.get(name), some)
                 _print_told(told, index + 1, console)
                 yield {
                     "promised": {name: told[name] for name in PROMISED},
-                    "beyond": {name: told[name] for name in BEYOND},
+                    "beyond": {name: told[name] for name in BEYOND if name in told},
                 }
 
 
@@ -105,14 +111,17 @@ def _seed(scene: str, channel: str, index: int) -> int:
     return [*SCENES].index(scene) * 10_000 + [*CHANNELS].index(channel) * 100 + index
 
 
-def _told(results: list[tuple[float, bool]]) -> dict[str, float]:
+def added(line: dict[str, float] | None, results: list[tuple[float, bool]]) -> dict[str, float]:
+    """What is told of a channel with more pieces, each a score and whether the payload was right."""
     scores = np.array([score for score, _ in results])
+    before = line or {"pieces": 0, "found": 0, "payload_right": 0, "least": np.inf, "mean": 0.0}
+    pieces = int(before["pieces"]) + len(scores)
     return {
-        "pieces": len(scores),
-        "found": int((scores >= FOUND).sum()),
-        "payload_right": sum(right for _, right in results),
-        "least": float(scores.min()),
-        "mean": float(scores.mean()),
+        "pieces": pieces,
+        "found": int(before["found"]) + int((scores >= FOUND).sum()),
+        "payload_right": int(before["payload_right"]) + sum(right for _, right in results),
+        "least": min(before["least"], float(scores.min())),
+        "mean": (before["mean"] * before["pieces"] + float(scores.sum())) / pieces,
     }
 
 
