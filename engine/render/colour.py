@@ -18,7 +18,8 @@ from numpy.typing import NDArray
 TABLE: Final = 17  # entries a side
 SETTLING_S: Final = 0.6  # over which statistics follow a change
 SPREAD_FLOOR: Final = 4.0  # squared Lab units added to both covariances: a flat face tells nothing of spread
-GAINS: Final = (0.4, 2.5)  # of a channel
+MEANS: Final = (0.02, 0.98)  # of a channel: nearer to black or white its odds say nothing
+ODDS: Final = (0.2, 5.0)  # factor of a channel's odds
 STRETCH: Final = (0.75, 1.2)  # of the spread along any direction
 FEWEST: Final = 40  # pixels that statistics are taken from
 
@@ -79,12 +80,15 @@ def plain_table() -> NDArray[np.float32]:
 def table_between(of: Statistics, to: Statistics) -> NDArray[np.float32]:
     """(17, 17, 17, 3) BGR: the colours of `of` as those of `to`.
 
-    The mean goes over by a gain of each channel, as a change of light does (von Kries), since a shift in Lab that suits skin
-    turns lips purple; then the spread around it, in Lab.
+    The mean goes over by a factor of each channel's odds, v / (1 - v): in the dark that is a gain, as a change of light is (von
+    Kries), since a shift in Lab that suits skin turns lips purple; bright skin comes near to white and never past it, as in a
+    camera. Then the spread around the mean, in Lab.
     """
     means = cv2.cvtColor(np.array([[of.mean, to.mean]], np.float32), cv2.COLOR_Lab2BGR)[0]
-    gain = np.clip(means[1] / np.maximum(means[0], 0.02), *GAINS)
-    lit = plain_table().reshape(1, -1, 3) / np.float32(255) * gain
+    odds = np.clip(means, *MEANS) / (1 - np.clip(means, *MEANS))
+    factor = np.clip(odds[1] / odds[0], *ODDS)
+    plain = plain_table().reshape(1, -1, 3) / np.float32(255)
+    lit = factor * plain / (1 + (factor - 1) * plain)
     lab = cv2.cvtColor(lit.astype(np.float32), cv2.COLOR_BGR2Lab)[0].astype(np.float64)
     lab = to.mean + (lab - to.mean) @ _stretch(of.covariance, to.covariance).T
     bgr = cv2.cvtColor(lab[None].astype(np.float32), cv2.COLOR_Lab2BGR)[0]

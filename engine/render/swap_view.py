@@ -219,7 +219,9 @@ class _Face:
         target = swap_target(face, self._layer.face.shape_of(performance.offsets))
         drawn = self._layer.draw(target, region, quality)
         gain = ratio(self._light, self._normals, light, vertex_normals(target.landmarks_px))
-        return _shaded(drawn.bgr, gain, local_target(target, region))
+        return _shaded(
+            drawn.bgr, gain / gain.mean(), local_target(target, region)
+        )  # how bright, the colours' match decides
 
 
 def swap_target(face: Target, puppet_shape: lm.Points) -> Target:
