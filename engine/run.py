@@ -105,7 +105,7 @@ def _run(config: RunConfig, console: Console, replay: Replay | None, journal: Jo
             live.update(status_line(meter, pipeline.skipped(), scene.quality.name, drive.counted()))
             if "settled" not in memory and time.monotonic() - meter.started_s > SETTLED_S:
                 memory["settled"] = memory_mb()
-            if stop.is_set():
+            if stop.is_set() or drive.ended:
                 pipeline.stop()
 
         try:

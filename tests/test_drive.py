@@ -13,8 +13,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from engine.capture.nothing import NO_PICTURE
+from engine.capture.synthetic import SyntheticCamera
 from engine.capture.webcam import Webcam
 from engine.config import RunConfig, read_config
+from engine.drive import drive
 from engine.drive.called import Called, with_expression
 from engine.drive.drive import open_drive
 from engine.drive.samples import SampleTracker, performance_of, sample_of
@@ -328,3 +330,20 @@ def test_a_webcams_calibration_is_kept_and_used_again(
     perform(RunConfig(camera="0", performer="dora"))
     assert "calibrating anew" in told[0]
     assert load_profile(kept).ranges.min() > 0
+
+
+def test_a_camera_is_closed_when_what_comes_after_it_cannot_be_opened(monkeypatch: pytest.MonkeyPatch) -> None:
+    cameras: list[SyntheticCamera] = []
+
+    def camera(*_: object) -> SyntheticCamera:
+        cameras.append(SyntheticCamera("ok*9", []))
+        return cameras[-1]
+
+    def no_hands(_: int) -> None:
+        raise ConfigError(wanted="hands", found="none", advice="")
+
+    monkeypatch.setattr(drive, "open_source", camera)
+    monkeypatch.setattr(drive, "HandFinder", no_hands)
+    with pytest.raises(ConfigError, match="hands"):
+        open_drive(RunConfig(camera="0", occlusion="hands", remember=False), Triggers([]))
+    assert [camera.read() for camera in cameras] == [None]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import time
 import wave
@@ -14,10 +15,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
+from rich.console import Console
 
 from engine.capture.open import demo_clip
+from engine.config import RunConfig
 from engine.errors import SourceError
 from engine.face.arkit import INDEX
+from engine.run import run
 from engine.sound import mouth
 from engine.sound.lips import STALE_S, Lips, joined, mouth_of_file
 from engine.sound.mfcc import (
@@ -334,3 +338,12 @@ def test_the_weights_are_small_and_fit_the_network() -> None:
     assert weights["w0"].shape[0] == mouth.SEEN * FEATURES
     assert max(weights[f"b{i}"].shape[0] for i in range(3)) >= mouth.VOICE + 1
     assert {weights["mean"].shape, weights["scale"].shape} == {(CEPSTRA - 1,)}
+
+
+def test_a_run_that_a_sound_file_alone_performs_ends_with_it(tmp_path: Path) -> None:
+    settings = RunConfig(
+        camera="none", sound=str(write_wave(tmp_path / "a.wav", vowel("a", SECOND))), puppet="bruno", size=(160, 90),
+        runtime="none", output=("null",), seconds=60, report=tmp_path / "report.json",
+    )  # fmt: skip
+    run(settings, Console(quiet=True))
+    assert json.loads((tmp_path / "report.json").read_text())["frames"]["captured"] < 30 * settings.rate

@@ -5,7 +5,7 @@ OUT/PART: `checkpoint.pt` (go on from it by calling the same command again), `we
 generator, truth). `tools.ship_renderer` makes shipped weights of it. Needs the extra `train`.
 
 Losses: L1 and gradients, weighted on the part; features and hinge of a PatchGAN (Isola et al., "Image-to-Image Translation
-with Conditional Adversarial Networks", CVPR 2017; Wang et al., pix2pixHD, CVPR 2018, section 3.2) with spectral norm;
+with Conditional Adversarial Networks", CVPR 2017; Wang et al., pix2pixHD, CVPR 2018, section 3.2) with instance norm;
 the change from one picture to the next against the truth's; a small price on the matte.
 """
 
@@ -37,12 +37,12 @@ from tools.training_run import follow, load_shipped, write_log
 BATCH_UNITS = 12  # two pictures each
 POOL_UNITS = 9000  # the newest units are kept and used several times, under other light
 USES = 4  # of each unit; making one costs as much as training on two
-RATE, LAST_RATE, FALLS_FROM = 5e-4, 1.5e-5, 0.6
-ADVERSARY_FROM = 0.15  # of the run
+RATE, LAST_RATE, FALLS_FROM = 4e-4, 1.5e-5, 0.6
+ADVERSARY_FROM = 0.05  # of the run
 EMA = 0.998
 LOG_STEPS = 100
 W_REST, W_PART = 0.3, 3.0
-W_ADVERSARY, W_FEATURES, W_FLICKER, W_MATTE = 0.05, 0.3, 0.5, 0.01
+W_ADVERSARY, W_FEATURES, W_FLICKER, W_MATTE = 0.03, 0.05, 0.5, 0.01
 
 
 class Adversary(nn.Module):
@@ -52,10 +52,10 @@ class Adversary(nn.Module):
         super().__init__()
         widths = (6, channels, 2 * channels, 4 * channels, 4 * channels)
         self.layers = nn.ModuleList(
-            nn.utils.parametrizations.spectral_norm(nn.Conv2d(i, o, 4, 2 if n < 3 else 1, 1))
+            nn.Sequential(nn.Conv2d(i, o, 4, 2 if n < 3 else 1, 1), nn.InstanceNorm2d(o) if n else nn.Identity())
             for n, (i, o) in enumerate(pairwise(widths))
         )
-        self.last = nn.utils.parametrizations.spectral_norm(nn.Conv2d(widths[-1], 1, 4, 1, 1))
+        self.last = nn.Conv2d(widths[-1], 1, 4, 1, 1)
 
     def forward(self, x: Tensor) -> tuple[Tensor, list[Tensor]]:
         features: list[Tensor] = []
@@ -168,7 +168,7 @@ class Trainer:
         self.average = Renderer(self.config).to(**like)
         self.average.load_state_dict(self.generator.state_dict())
         self.by_generator = torch.optim.Adam(self.generator.parameters(), RATE, (0.5, 0.99))
-        self.by_adversary = torch.optim.Adam(self.adversary.parameters(), 0.8 * RATE, (0.5, 0.99))
+        self.by_adversary = torch.optim.Adam(self.adversary.parameters(), RATE, (0.5, 0.99))
         self.step, self.seconds = 0, 0.0
         self._checkpoint = out / "checkpoint.pt"
         if self._checkpoint.exists():

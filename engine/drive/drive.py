@@ -60,6 +60,7 @@ class Drive:
     acts: Sequence[Act]
     lips: Lips | None = None
     broadcasts: Sequence[Broadcast] = ()
+    ends_with_sound: bool = False  # nothing but a sound file performs
     _closing: ExitStack = field(default_factory=ExitStack)
 
     def __call__(self, frame: Frame) -> Tracked:
@@ -68,6 +69,11 @@ class Drive:
         for act in self.acts:
             tracked = act(tracked)
         return tracked
+
+    @property
+    def ended(self) -> bool:
+        """Nothing more will be performed, though the source goes on."""
+        return self.ends_with_sound and self.lips is not None and self.lips.ended
 
     def counted(self) -> dict[str, int]:
         """What came in and went out besides frames, for status line and report."""
@@ -99,7 +105,7 @@ def open_drive(
 ) -> Drive:
     """Open everything that performs, or nothing: MimicamError for what can't be opened. `tell` gets what is worth a line."""
     _refuse_echo(config)
-    with ExitStack() as opened:
+    with ExitStack() as opened, ExitStack() as undone:
         lips = _open_lips(config.sound)
         if lips is not None:
             opened.callback(lips.close)
@@ -108,6 +114,7 @@ def open_drive(
             broadcasts.append(Broadcast(parse_endpoint(spec)))
             opened.callback(broadcasts[-1].close)
         performer = _open_performer(config, replay, opened, tell)
+        undone.callback(performer.source.close)
         acts: list[Act] = []
         if performer.ranges is not None and performer.tracker is not None:
             acts.append(Ranging(performer.ranges, performer.tracker.calibration))
@@ -125,7 +132,10 @@ def open_drive(
         if broadcasts:
             acts.append(Telling(broadcasts))
         acts += styled(config)
-        return Drive(performer, acts, lips, broadcasts, opened.pop_all())
+        undone.pop_all()
+        from_file = config.sound is not None and config.sound.partition(":")[0] != "mic"
+        alone = config.camera == "none" and from_file and not config.expressions.keys.enabled
+        return Drive(performer, acts, lips, broadcasts, alone, opened.pop_all())
 
 
 def _refuse_echo(config: RunConfig) -> None:
