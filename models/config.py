@@ -10,6 +10,16 @@ OCCLUSION_INPUTS: Final = 5  # channels of the occlusion network: picture BGR, t
 
 
 @dataclass(frozen=True, slots=True)
+class Detail:
+    """What a mouth keeps of the warp's layers as it opens wide, where a network draws the mean of what teeth might be there."""
+
+    share: float  # of the layers' fine detail that is put on the network's colours
+    window_px: int  # odd; what varies over less than this is detail
+    narrow: float  # share of the crop up to which an opening is left to the network alone
+    wide: float  # and from which on all detail is kept, and lips are the warp's
+
+
+@dataclass(frozen=True, slots=True)
 class RendererConfig:
     """Size of one network."""
 
@@ -18,6 +28,7 @@ class RendererConfig:
     blocks: int  # residual blocks at the bottom
     inputs: int = INPUTS
     colours: int = 3  # channels of colour that it draws beside the matte; 0: a matte alone
+    detail: Detail | None = None
 
     @property
     def outputs(self) -> int:
@@ -26,7 +37,7 @@ class RendererConfig:
 
 
 CONFIGS: Final = {
-    "mouth": RendererConfig(size_px=96, channels=48, blocks=3),
+    "mouth": RendererConfig(size_px=96, channels=48, blocks=3, detail=Detail(0.6, 9, 0.05, 0.11)),
     "eye": RendererConfig(size_px=64, channels=32, blocks=2),
     "occlusion": RendererConfig(size_px=112, channels=16, blocks=1, inputs=OCCLUSION_INPUTS, colours=0),
 }

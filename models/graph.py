@@ -17,7 +17,7 @@ import onnx
 from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
-from models.config import RendererConfig
+from models.config import Detail, RendererConfig
 from models.weights import Weights
 
 OPSET, IR_VERSION = 17, 8  # read by OpenVINO 2023 and TensorRT 8.6 and later
@@ -27,8 +27,8 @@ EPSILON = 1e-5  # of torch's batch norm
 def build_graph(weights: Weights, config: RendererConfig, count: int, *, half: bool = False) -> onnx.ModelProto:
     """The graph for `count` crops at a time."""
     graph = _Graph(weights, config, np.float16 if half else np.float32)
-    x = "crops" if half else graph.from_bytes("crops")
-    x = graph.add("SpaceToDepth", x, blocksize=2)
+    planes = "crops" if half else graph.from_bytes("crops")
+    x = graph.add("SpaceToDepth", planes, blocksize=2)
     skips = []
     for level in range(4):
         x = graph.conv_relu(x, f"down.{level}", stride=1 if level == 0 else 2)
@@ -39,7 +39,7 @@ def build_graph(weights: Weights, config: RendererConfig, count: int, *, half: b
     for level in range(3):
         x = graph.conv_relu(graph.add("Concat", graph.twice(x), skips[2 - level], axis=1), f"up.{level}")
     x = graph.add("DepthToSpace", graph.plain(x, "head"), blocksize=2, mode="CRD")
-    graph.to_picture(x, "drawn")
+    graph.to_picture(graph.answer(x, planes), "drawn")
     return graph.model(count)
 
 
@@ -74,20 +74,50 @@ class _Graph:
         x = self.add("Transpose", self.add("Cast", name, to=TensorProto.FLOAT), perm=[0, 3, 1, 2])
         return self.add("Sub", self.add("Mul", x, self.number(1 / 127.5)), self.number(1))
 
-    def to_picture(self, x: str, name: str) -> None:
-        """What the head gave to colours and matte, channels last."""
-        whole = self._coloured(x, name) if self._config.colours else self.add("Sigmoid", x)
-        whole = self.add("Transpose", whole, perm=[0, 2, 3, 1])
-        self._nodes.append(helper.make_node("Cast", [whole], [name], to=TensorProto.FLOAT))
+    def answer(self, x: str, planes: str) -> str:
+        """What the head gave as colours in [0, 255] and matte."""
+        if not self._config.colours:
+            return self.add("Sigmoid", x)
+        colour, matte = self.split(x, self._config.colours, 1)
+        colour, matte = self.add("Tanh", colour), self.add("Sigmoid", matte)
+        if self._config.detail is not None:
+            colour, matte = self._with_detail(planes, colour, matte, self._config.detail)
+        colour = self.add("Mul", self.add("Add", colour, self.number(1)), self.number(127.5))
+        return self.add("Concat", colour, matte, axis=1)
 
-    def _coloured(self, x: str, name: str) -> str:
-        parts = [f"{name}_colour", f"{name}_matte"]
-        self._nodes.append(
-            helper.make_node("Split", [x, self.constant(np.array([self._config.colours, 1], np.int64))], parts, axis=1)
-        )
-        colour = self.add("Add", self.add("Tanh", parts[0]), self.number(1))
-        colour = self.add("Mul", colour, self.number(127.5))
-        return self.add("Concat", colour, self.add("Sigmoid", parts[1]), axis=1)
+    def _with_detail(self, planes: str, colour: str, matte: str, detail: Detail) -> tuple[str, str]:
+        """As `models.renderer.with_detail`."""
+        warp, inside, _ = self.split(planes, 3, 1, self._config.inputs - 4)
+        inside = self.add("Mul", self.add("Add", inside, self.number(1)), self.number(0.5))
+        cells = self.add(
+            "AveragePool", inside, kernel_shape=[8, 8], strides=[8, 8]
+        )  # a sum of all would be much for fp16
+        opened = self.add("ReduceMean", cells, axes=[2, 3], keepdims=1)
+        wide = self.add("Sub", opened, self.number(detail.narrow))
+        wide = self.add("Mul", wide, self.number(1 / (detail.wide - detail.narrow)))
+        wide = self.add("Clip", wide, self.number(0), self.number(1))
+        kept = self.add("Mul", wide, self.mean_around(inside, 3))
+        fine = self.add("Sub", warp, self.mean_around(warp, detail.window_px))
+        added = self.add("Mul", self.add("Mul", kept, self.number(detail.share)), fine)
+        colour = self.add("Clip", self.add("Add", colour, added), self.number(-1), self.number(1))
+        lips = self.add("Add", self.add("Sub", self.number(1), wide), kept)
+        return colour, self.add("Mul", matte, lips)
+
+    def mean_around(self, x: str, window_px: int) -> str:
+        """The mean over a window around each pixel, of what lies in the picture."""
+        pads = [window_px // 2] * 4
+        return self.add("AveragePool", x, kernel_shape=[window_px] * 2, pads=pads, count_include_pad=0)
+
+    def split(self, x: str, *channels: int) -> list[str]:
+        """A part for each count of channels."""
+        names = [f"part{len(self._nodes)}_{i}" for i in range(len(channels))]
+        self._nodes.append(helper.make_node("Split", [x, self.constant(np.array(channels, np.int64))], names, axis=1))
+        return names
+
+    def to_picture(self, x: str, name: str) -> None:
+        """The answer under its name, channels last."""
+        whole = self.add("Transpose", x, perm=[0, 2, 3, 1])
+        self._nodes.append(helper.make_node("Cast", [whole], [name], to=TensorProto.FLOAT))
 
     def conv(self, x: str, name: str, stride: int = 1) -> str:
         """Convolution `name.0` with the batch norm `name.1` folded in."""

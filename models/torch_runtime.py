@@ -10,7 +10,7 @@ import torch
 from numpy.typing import NDArray
 
 from models.config import RendererConfig
-from models.renderer import Renderer
+from models.renderer import Renderer, with_detail
 from models.runtimes import Precision
 from models.weights import Weights
 
@@ -40,6 +40,8 @@ class TorchNetwork:
     def _drawn(self, x: torch.Tensor) -> torch.Tensor:
         """(n, size, size, outputs) of planes in [-1, 1]."""
         colour, matte = self._net(x.contiguous(memory_format=torch.channels_last))
+        if self._config.detail is not None:
+            colour, matte = with_detail(x, colour, matte, self._config.detail)
         whole = torch.cat([(colour + 1) * 127.5, matte], 1).float()
         return whole.permute(0, 2, 3, 1)
 

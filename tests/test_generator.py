@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -46,6 +47,7 @@ from models.weights import SUMS, DamagedWeightsError, load_weights, weights_fold
 
 FIXTURES = Path(__file__).parent / "fixtures"
 PLACE = st.sampled_from(PLACES)
+INSIDE = 3  # channel of a mouth's crop: what the inner lips surround
 
 
 def face(yaw: float = 0, roll: float = 0, scale: float = 80.0, middle: tuple[float, float] = (128, 128)) -> Target:
@@ -119,6 +121,35 @@ def test_several_crops_at_a_time_are_the_same_as_one_by_one(part: str) -> None:
     crops = np.random.default_rng(0).integers(0, 256, (2, size, size, 10), np.uint8)
     both, one = load_network(part, 2, "openvino")[0], load_network(part, 1, "openvino")[0]
     assert np.allclose(both(crops), np.concatenate([one(crops[:1]), one(crops[1:])]), atol=TOLERANCE["bf16"])
+
+
+def mean_around(x: NDArray[np.float32], window_px: int) -> NDArray[np.float32]:
+    """The mean over a window around each pixel of (h, w, channels), of what lies in the picture."""
+    total, count = (
+        cv2.boxFilter(v, -1, (window_px, window_px), normalize=False, borderType=cv2.BORDER_CONSTANT)
+        for v in (x, np.ones_like(x))
+    )
+    return (total / count).reshape(x.shape)
+
+
+@pytest.mark.parametrize("height_px", [0, 10, 20, 60])
+def test_a_mouth_that_opens_wide_keeps_the_layers_detail_and_the_warps_lips(height_px: int) -> None:
+    config = CONFIGS["mouth"]
+    assert config.detail is not None
+    crops = np.load(FIXTURES / "renderer_mouth.npz", allow_pickle=False)["crops"].copy()
+    crops[..., INSIDE] = 0
+    crops[0, 20 : 20 + height_px, 30:66, INSIDE] = 255
+    kept, plain = (
+        OpenVinoNetwork(load_weights("mouth"), c, 1, "f32")(crops)[0] for c in (config, replace(config, detail=None))
+    )
+    inside, warp = crops[0, ..., INSIDE].astype(np.float32) / 255, crops[0, ..., :3].astype(np.float32)
+    wide = np.clip((inside.mean() - config.detail.narrow) / (config.detail.wide - config.detail.narrow), 0, 1)
+    soft = wide * mean_around(inside, 3)[..., None]
+    fine = warp - mean_around(warp, config.detail.window_px)
+    wanted = np.clip(plain[..., :3] + config.detail.share * soft * fine, 0, 255)
+    assert np.allclose(kept[..., :3], wanted, atol=0.1)
+    assert np.allclose(kept[..., 3:], plain[..., 3:] * (1 - wide + soft), atol=1e-3)
+    assert bool(wide > 0) is (height_px > 12)
 
 
 def test_weights_that_were_altered_are_refused(tmp_path: Path) -> None:
