@@ -156,3 +156,17 @@ def features(points: NDArray[np.float32]) -> dict[str, float]:
         "smile width": gap(58, 62) / unit,
         "lids": float(np.mean(lids)),
     }
+
+
+# the judge's points that `features` measures, on FaceMesh: eyes, inner lips, corners of the mouth
+ON_FACEMESH = {
+    36: 33, 37: 160, 38: 158, 39: 133, 40: 153, 41: 144, 42: 362, 43: 385, 44: 387, 45: 263, 46: 373, 47: 380,
+    58: 61, 59: 81, 60: 13, 61: 311, 62: 291, 63: 402, 64: 14, 65: 178,
+}  # fmt: skip
+
+
+def as_judged(landmarks_px: NDArray[np.float32]) -> NDArray[np.float32]:
+    """(66, 2): FaceMesh's points (478, 3) where the judge has those that `features` measures, nothing elsewhere."""
+    points = np.zeros((POINTS, 2), np.float32)
+    points[[*ON_FACEMESH]] = landmarks_px[[*ON_FACEMESH.values()], :2]
+    return points

@@ -6,7 +6,8 @@ Each evaluation portrait is driven by each evaluation clip, through the product'
 the correlation of openings, widths and angles in the output with those in the clip, where the clip's own range is large
 enough to measure; jitter as the ratio of mean second differences of the judge's landmarks, output over clip, both in
 inter-ocular distances; frames in which the judge or a face detector finds no face. And per clip, with its first frame as
-the photograph: the mean distance of the judge's landmarks in the output from those in the clip.
+the photograph: the mean distance of the judge's landmarks in the output from those in the clip; and how far tracker and
+judge agree on the performer, since a puppet that does what the tracker sees can hardly correlate better than that.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ from numpy.typing import NDArray
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks.judge import Judge, Opinion, features, unit_px
+from benchmarks.judge import Judge, Opinion, as_judged, features, unit_px
 from benchmarks.results import write_result
 from engine.capture.video_file import VideoFile
 from engine.face.calibration import Calibration, Neutral
@@ -191,7 +192,24 @@ def evaluate_clip(data: str, path: str, every: int, runtime: Runtime) -> dict[st
     }
     detector.close()
     ranges = {name: range_of(clip.series[name]) for name in MEASURES}
-    return {"clip": clip.name, "range": ranges, "pairs": pairs, "self": evaluate_self(clip, judge, networks)}
+    return {
+        "clip": clip.name,
+        "range": ranges,
+        "agreement": agreement(clip),
+        "pairs": pairs,
+        "self": evaluate_self(clip, judge, networks),
+    }
+
+
+def agreement(clip: Clip) -> dict[str, float]:
+    """Correlation of what the tracker and the judge see the performer do, where it is enough to measure."""
+    seen = [i for i, tracked in enumerate(clip.tracked) if tracked.landmarks_px is not None]
+    rows = [features(as_judged(clip.tracked[i].landmarks_px)) for i in seen]  # type: ignore[arg-type]
+    return {
+        name: float(np.corrcoef([row[name] for row in rows], clip.series[name][seen])[0, 1])
+        for name in rows[0]
+        if range_of(clip.series[name]) >= MEASURES[name][0]
+    }
 
 
 def summarise(results: list[dict[str, Any]]) -> dict[str, Any]:
@@ -213,6 +231,7 @@ def summarise(results: list[dict[str, Any]]) -> dict[str, Any]:
     summary["unseen_frames"] = sum(p["unseen"] for p in pairs)
     summary["frames"] = sum(p["frames"] for p in pairs)
     summary["self_error"] = {r["clip"]: r["self"] for r in results}
+    summary["agreement"] = {r["clip"]: r["agreement"] for r in results}
     return summary
 
 
@@ -240,6 +259,9 @@ def show(summary: dict[str, Any], console: Console) -> None:
             f"{clip} drives its own first frame: landmark error "
             f"{100 * error['mean']:.2f} %, p95 {100 * error['p95']:.2f} %"
         )
+    for clip, agreed in summary["agreement"].items():
+        told = ", ".join(f"{name} {value:.3f}" for name, value in agreed.items())
+        console.print(f"{clip}: tracker and judge agree on the performer: {told or 'too little moves'}")
 
 
 def run(data: Path, every: int, runtime: Runtime, report: Path, console: Console) -> None:

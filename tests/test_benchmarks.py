@@ -9,11 +9,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from benchmarks.budget import BUDGET_MS
-from benchmarks.judge import features
+from benchmarks.judge import as_judged, features
 from benchmarks.mark.suite import added
 from benchmarks.quality import Clip, compare, flicker
 from benchmarks.stages import judge, measure
+from engine.face import landmarks as lm
 from engine.live.frame import Frame
+from engine.puppet.format import Puppet
 from engine.track.facemesh import find_faces
 from engine.track.tracker import Tracked
 
@@ -62,6 +64,14 @@ def test_features_of_judged_points() -> None:
     assert found["mouth opening"] == pytest.approx(0.1)
     assert found["smile width"] == pytest.approx(0.6)
     assert found["lids"] == pytest.approx(1 / 3)
+
+
+def test_the_trackers_points_are_measured_as_the_judges(ada: Puppet) -> None:
+    points = ada.references[0].landmarks_px[:, :2]
+    found, unit = features(as_judged(points)), lm.inter_ocular(points)
+    assert found["smile width"] == pytest.approx(lm.distance(points, *lm.MOUTH_CORNERS) / unit)
+    assert found["mouth opening"] == pytest.approx(lm.lip_gap(points) / unit, abs=0.02)
+    assert found["lids"] == pytest.approx(np.mean(lm.lid_openings(points)), rel=0.15)
 
 
 def test_a_clip_that_is_its_own_output_is_perfect(demo_frames: list[np.ndarray]) -> None:
