@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import statistics
 import sys
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
@@ -37,6 +39,7 @@ PACKAGES = (
 INSTRUCTION_SETS = {"AVX2": "avx2", "AVX-512": "avx512f", "AMX": "amx_tile"}
 WANTED_HZ, WANTED_HEIGHT_PX = 29.0, 720  # of a camera; 30 Hz are 29.97 to some
 MOST_BUSY_PERCENT = 50.0
+EVEN_FOR_S, COUNTED, LATEST_MS = 3.0, 200_000, 15.0  # half a picture's time at 30 Hz
 EXCLUSIVE_CAPS = Path("/sys/module/v4l2loopback/parameters/exclusive_caps")
 OTHER_OPENCV = ("opencv-python", "opencv-python-headless", "opencv-contrib-python-headless")
 
@@ -95,6 +98,30 @@ def _load(busy_percent: Callable[[], float]) -> Finding:
 
 def _busy_percent() -> float:
     return psutil.cpu_percent(interval=0.5)
+
+
+def _evenness(times_ms: Callable[[], list[float]]) -> Finding:
+    times = times_ms()
+    usual, worst = statistics.median(times), max(times)
+    return Finding(
+        "evenness",
+        worst - usual < LATEST_MS,
+        f"the same work takes {usual:.1f} ms, at worst {worst:.1f}",
+        "now and then a picture will be late by as much: use the charger and the power plan for performance; a virtual "
+        "machine shares its processor",
+    )
+
+
+def _times_of_work() -> list[float]:
+    """How long the same counting takes, ms, over and over for EVEN_FOR_S."""
+    times: list[float] = []
+    begin_s = now_s = time.perf_counter()
+    while now_s - begin_s < EVEN_FOR_S:
+        sum(range(COUNTED))
+        after_s = time.perf_counter()
+        times.append(1e3 * (after_s - now_s))
+        now_s = after_s
+    return times
 
 
 def _virtual_devices() -> list[str]:
@@ -199,6 +226,7 @@ def examine() -> list[Finding]:
         _packages(),
         _processor(),
         _load(_busy_percent),
+        _evenness(_times_of_work),
         _networks(),
         *_cameras(),
         _virtual_camera(),

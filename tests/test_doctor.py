@@ -112,6 +112,13 @@ def test_a_camera_that_may_not_be_opened_says_what_to_do() -> None:
     assert "usermod -aG video" in finding.advice
 
 
+@pytest.mark.parametrize(("worst_ms", "good"), [(9.0, True), (45.0, False)])
+def test_a_processor_that_halts_now_and_then(worst_ms: float, good: bool) -> None:
+    found = doctor._evenness(lambda: [4.0, worst_ms, 4.1, 4.0])
+    assert found.good is good
+    assert found.found == f"the same work takes 4.0 ms, at worst {worst_ms:.1f}"
+
+
 @pytest.mark.parametrize(("caps", "good"), [("Y,N,N\n", True), ("N,N,N\n", False), (None, True)])
 def test_a_loopback_that_chrome_would_not_see(tmp_path: Path, caps: str | None, good: bool) -> None:
     device, parameter = tmp_path / "video10", tmp_path / "exclusive_caps"
