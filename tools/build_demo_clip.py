@@ -19,6 +19,7 @@ from engine.face.performance import HeadMotion, Performance
 from engine.live.frame import Frame
 from engine.output.video_file import VideoFileSink
 from engine.puppet.format import load_puppet
+from engine.render.generator import load_networks
 from engine.render.portrait_view import PortraitView
 from engine.render.scene import Scene
 
@@ -98,7 +99,7 @@ def main() -> None:
     parser.add_argument("--puppet", type=Path, default=Path("engine/assets/puppets/dora.puppet"))
     parser.add_argument("--out", type=Path, default=Path("engine/assets/demo.mp4"))
     arguments = parser.parse_args()
-    scene = Scene(PortraitView(load_puppet(arguments.puppet), WIDTH_PX, HEIGHT_PX))
+    scene = Scene(PortraitView(load_puppet(arguments.puppet), WIDTH_PX, HEIGHT_PX, networks=load_networks("auto")))
     sink = VideoFileSink(arguments.out, RATE_HZ, quality=23, wait=True)
     for index in range(round(SCRIPT[-1].at_s * RATE_HZ)):
         time_s = index / RATE_HZ

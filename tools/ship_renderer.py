@@ -1,5 +1,8 @@
 """Make shipped weights of a training run: python -m tools.ship_renderer out/train/mouth mouth
 
+`--keep 0.4` keeps so much of the weights that are shipped now: the mean of a network and of what it was trained on to is often
+better than both (Wortsman et al., "Model soups", ICML 2022).
+
 Writes models/weights/PART.safetensors (fp16), its line in SHA256SUMS, and tests/fixtures/renderer_PART.npz: a crop with
 torch's fp32 answer, to which every runtime is held. Needs the extra `train`.
 """
@@ -21,9 +24,11 @@ from models.weights import load_weights, weights_folder, write_with_sum
 FIXTURES = Path("tests/fixtures")
 
 
-def ship(run: Path, part: str) -> None:
+def ship(run: Path, part: str, keep: float) -> None:
     state = torch.load(run / "weights.pt", map_location="cpu", weights_only=True)
     state = {k: v for k, v in state.items() if not k.endswith("num_batches_tracked")}
+    if keep:
+        state = {k: (1 - keep) * state[k] + keep * torch.from_numpy(v) for k, v in load_weights(part).items()}
     # contiguous: safetensors writes a channels-last array in the order of its memory, without a word
     kept = {k: np.ascontiguousarray(v.contiguous().numpy().astype(np.float16)) for k, v in state.items()}
     path = weights_folder() / f"{part}.safetensors"
@@ -48,5 +53,6 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("run", type=Path, help="folder of the training run")
     parser.add_argument("part", choices=CONFIGS)
+    parser.add_argument("--keep", type=float, default=0.0, help="share of the weights shipped now that stays")
     asked = parser.parse_args()
-    ship(asked.run, asked.part)
+    ship(asked.run, asked.part, asked.keep)
