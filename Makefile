@@ -22,7 +22,7 @@ demo: $(VENV)/run
 	@echo "out/demo.mp4 is the puppet, out/demo.json the report"
 
 test: $(VENV)/dev
-	$(BIN)/pytest
+	$(BIN)/pytest --numprocesses 2 --dist loadfile
 
 test-gpu: $(VENV)/gpu
 	$(BIN)/python -m tests.cuda.every gpu
