@@ -89,9 +89,8 @@ class _Graph:
         """As `models.renderer.with_detail`."""
         warp, inside, _ = self.split(planes, 3, 1, self._config.inputs - 4)
         inside = self.add("Mul", self.add("Add", inside, self.number(1)), self.number(0.5))
-        cells = self.add(
-            "AveragePool", inside, kernel_shape=[8, 8], strides=[8, 8]
-        )  # a sum of all would be much for fp16
+        # a sum of all pixels would be much for fp16
+        cells = self.add("AveragePool", inside, kernel_shape=[8, 8], strides=[8, 8])
         opened = self.add("ReduceMean", cells, axes=[2, 3], keepdims=1)
         wide = self.add("Sub", opened, self.number(detail.narrow))
         wide = self.add("Mul", wide, self.number(1 / (detail.wide - detail.narrow)))

@@ -26,19 +26,13 @@ ROUNDING = (0.65, 0.45, 0.25)  # over which distance the contour rounds off to S
 SMALLEST_TRIANGLE = (
     3e-4  # area in the photograph under which a triangle counts as hidden, squared inter-ocular distances
 )
-STEEPEST = (
-    2.5  # depth by distance in the photograph, at the face's sides: what is steeper has too few pixels to be turned
-)
+STEEPEST = 2.5  # depth by distance in the photograph, at the face's sides: steeper skin has too few pixels to be turned
 PATH_STEPS = 8  # edges from the front of the face to its contour
 CONTOUR_SMOOTHING = np.array([1, 2, 3, 4, 3, 2, 1], np.float32) / 16  # of how far the contour's points come forward
 SIDE_DEPTH = -0.5  # canonical z behind which a point belongs to the sides
 NOSE_WING_REACH, NOSE_ROUNDS = 0.16, 12
 LID_RIM = (0.03, 0.17)  # width of the wet rim of the upper and lower lid, in eye heights
-SKIN_REACH = (
-    0.2,
-    0.2,
-    1.1,
-)  # how far around the contour skin goes with cheeks and jaw, likewise: most of it is the neck
+SKIN_REACH = (0.2, 0.2, 1.1)  # how far beyond the contour skin goes with cheeks and jaw, likewise; down it is the neck
 FALL_OFF = 2.2  # at most so far from the head does anything still move
 
 

@@ -219,9 +219,8 @@ class _Face:
         target = swap_target(face, self._layer.face.shape_of(performance.offsets))
         drawn = self._layer.draw(target, region, quality)
         gain = ratio(self._light, self._normals, light, vertex_normals(target.landmarks_px))
-        return _shaded(
-            drawn.bgr, gain / gain.mean(), local_target(target, region)
-        )  # how bright, the colours' match decides
+        shape = gain / gain.mean()  # how bright it is, the match of colours decides
+        return _shaded(drawn.bgr, shape, local_target(target, region))
 
 
 def swap_target(face: Target, puppet_shape: lm.Points) -> Target:
