@@ -15,7 +15,8 @@ from engine.errors import ConfigError
 
 app = typer.Typer(
     no_args_is_help=True,
-    help="Measure: latency, glass, stages, kernels, device, reenactment, modes, quality, generators, landmarks, mark, identity.",
+    help="Measure: latency, glass, stages, kernels, device, reenactment, modes, quality, generators, expression, "
+    "landmarks, mark, identity.",
 )
 console = Console()
 

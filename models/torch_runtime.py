@@ -17,6 +17,12 @@ from models.weights import Weights
 WARM_UP = 3  # before a capture: libraries load and choose
 
 
+def load_into(network: Renderer, weights: Weights) -> None:
+    """Shipped weights, all of them; torch's counters of batches, which are not shipped, stay."""
+    counters = {k: v for k, v in network.state_dict().items() if k.endswith("num_batches_tracked")}
+    network.load_state_dict(counters | {k: torch.from_numpy(v) for k, v in weights.items()})
+
+
 class TorchNetwork:
     """A network on the CPU."""
 
@@ -27,8 +33,7 @@ class TorchNetwork:
         """For so many crops at a time."""
         self._config, self._count = config, count
         self._net = Renderer(config)
-        counters = {k: v for k, v in self._net.state_dict().items() if k.endswith("num_batches_tracked")}
-        self._net.load_state_dict(counters | {k: torch.from_numpy(v) for k, v in weights.items()})
+        load_into(self._net, weights)
         self._net = self._net.eval().to(device=self.device, dtype=self.dtype, memory_format=torch.channels_last)
 
     @torch.inference_mode()

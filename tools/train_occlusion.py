@@ -33,9 +33,11 @@ from engine.render.occlusion import contour
 from kernels.crop_normalise.cpu import crop
 from models.config import CONFIGS, OCCLUSION_INPUTS
 from models.renderer import Renderer
+from models.torch_runtime import load_into
+from models.weights import load_weights
 from tools.occluders import Occluder, Occluders
 from tools.training_pairs import Footage, load_clip, load_stills, shaken
-from tools.training_run import follow, load_shipped, write_log
+from tools.training_run import follow, write_log
 
 CONFIG = CONFIGS["occlusion"]
 BATCH = 32
@@ -158,7 +160,7 @@ def run(data: Path, out: Path, minutes: float, workers: int, anew: bool) -> Iter
     like: Any = {"device": device, "memory_format": torch.channels_last}
     network, average = Renderer(CONFIG).to(**like), Renderer(CONFIG).to(**like)
     if not anew:
-        load_shipped(network, "occlusion")
+        load_into(network, load_weights("occlusion"))
     average.load_state_dict(network.state_dict())
     optimiser = torch.optim.Adam(network.parameters(), RATE)
     parts: dict[str, Any] = {"network": network, "average": average, "optimiser": optimiser}

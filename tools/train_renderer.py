@@ -31,8 +31,10 @@ from torch.nn import functional as F
 from engine.render.generator import PARTS
 from models.config import CONFIGS, INPUTS
 from models.renderer import DRAWING, REFERENCE, WARP, Renderer
+from models.torch_runtime import load_into
+from models.weights import load_weights
 from tools.training_pairs import Pairs
-from tools.training_run import follow, load_shipped, write_log
+from tools.training_run import follow, write_log
 
 BATCH_UNITS = 12  # two pictures each
 POOL_UNITS = 9000  # the newest units are kept and used several times, under other light
@@ -164,7 +166,7 @@ class Trainer:
         like: Any = {"device": device, "memory_format": torch.channels_last}
         self.generator, self.adversary = Renderer(self.config).to(**like), Adversary().to(**like)
         if not anew:
-            load_shipped(self.generator, part)
+            load_into(self.generator, load_weights(part))
         self.average = Renderer(self.config).to(**like)
         self.average.load_state_dict(self.generator.state_dict())
         self.by_generator = torch.optim.Adam(self.generator.parameters(), RATE, (0.5, 0.99))

@@ -105,11 +105,7 @@ class Pairs:
         self._stills = [s for sub in sorted(folder.glob("stills_*")) for s in load_stills(sub)]
         self._couples = [s for s in self._stills if len(s.pictures) > 1]
         self._clip_odds = _odds(np.array([len(c.pictures) for c in self._clips]) ** 0.5)
-        self._still_odds = _odds(
-            np.array(
-                [1 + 3 * np.clip(s.gaps().max() / 0.1, 0, 1) + SHOUT_ODDS * s.cavities().any() for s in self._stills]
-            )
-        )
+        self._still_odds = _odds(np.array([_appeal(still) for still in self._stills]))
         self._openness = [_Openness(_odds(0.02 + c.gaps()), _odds(np.exp(-8 * c.lids()))) for c in self._clips]
 
     def __iter__(self) -> Iterator[dict[Part, list[NDArray[np.uint8]]]]:
@@ -248,6 +244,11 @@ def _slip(random: np.random.Generator, size: float) -> NDArray[np.float32]:
 
 def _yaw_deg(landmarks_px: lm.Points) -> float:
     return euler_from_rotation(fit_head(reference_face().mean, landmarks_px).rotation)[0]
+
+
+def _appeal(still: Footage) -> float:
+    """How often a still is taken: more the further its mouth is open, and more yet where it shows its inside."""
+    return float(1 + 3 * np.clip(still.gaps().max() / 0.1, 0, 1) + SHOUT_ODDS * still.cavities().any())
 
 
 def _odds(weights: NDArray[Any]) -> NDArray[np.float64]:

@@ -6,17 +6,8 @@ import json
 from collections.abc import Iterable
 from pathlib import Path
 
-import numpy as np
 import torch
 from torch import nn
-
-from models.weights import load_weights
-
-
-def load_shipped(network: nn.Module, part: str) -> None:
-    """The shipped weights: all but the counters of batches."""
-    shipped = {name: torch.from_numpy(np.asarray(value)) for name, value in load_weights(part).items()}
-    network.load_state_dict(shipped, strict=False)
 
 
 @torch.no_grad()

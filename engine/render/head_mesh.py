@@ -66,10 +66,16 @@ def _smoothstep(x: NDArray[np.float32]) -> NDArray[np.float32]:
     return x * x * (3 - 2 * x)
 
 
+@cache
+def _edges() -> NDArray[np.int32]:
+    """(m, 2): the edges of the face's triangles, walked around each; those inside of the mesh come once in each direction."""
+    triangles = reference_face().triangles
+    return np.concatenate([triangles[:, [0, 1]], triangles[:, [1, 2]], triangles[:, [2, 0]]])
+
+
 def _neighbour_mean(points: NDArray[np.float32]) -> NDArray[np.float32]:
     """Mean of each skin point's neighbours in the mesh, for (468, 3) points."""
-    triangles = reference_face().triangles
-    edges = np.concatenate([triangles[:, [0, 1]], triangles[:, [1, 2]], triangles[:, [2, 0]]])
+    edges = _edges()
     degree = np.bincount(edges[:, 0], minlength=lm.SKIN_COUNT)
     total = [np.bincount(edges[:, 0], points[edges[:, 1], axis], lm.SKIN_COUNT) for axis in range(3)]
     return (np.stack(total, axis=1) / np.maximum(degree, 1)[:, None]).astype(np.float32)
@@ -123,9 +129,7 @@ def rolled_lids(source_px: NDArray[np.float32], landmarks_px: lm.Points, scale: 
 def _with_gentle_sides(skin_px: lm.Points) -> lm.Points:
     """The skin (468, 3) with the face's sides no steeper than `STEEPEST`: points come forward to where a path over the mesh from
     the front of the face leads at most, those of the contour as far as their neighbours on it."""
-    triangles = reference_face().triangles
-    ends = np.concatenate([triangles[:, [0, 1]], triangles[:, [1, 2]], triangles[:, [2, 0]]])
-    start, end = np.concatenate([ends, ends[:, ::-1]]).T
+    start, end = np.concatenate([_edges(), _edges()[:, ::-1]]).T
     rise = STEEPEST * np.linalg.norm(skin_px[start, :2] - skin_px[end, :2], axis=1)
     sides = reference_face().mean[: lm.SKIN_COUNT, 2] > SIDE_DEPTH
     deepest = skin_px[:, 2].copy()
