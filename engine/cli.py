@@ -37,7 +37,7 @@ def run(
         str | None,
         typer.Option(
             help="Index, path or name; a file, folder or URL; a .performance; demo; none; or a program that sends a performance: "
-            "livelink, ifacialmocap, openseeface, vmc, each [:HOST][:PORT]."
+            "livelink, ifacialmocap, openseeface, vmc, each [:HOST][:PORT][@SENDER]."
         ),
     ] = None,
     puppet: options.Puppet = None,

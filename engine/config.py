@@ -89,7 +89,7 @@ class RunConfig(BaseModel):
     camera: str = Field(
         default="0",
         description="index, path or name of a camera; a file, folder or URL; a .performance; demo; synthetic:SCRIPT; none; or "
-        "another program: livelink, ifacialmocap, openseeface, vmc, each [:HOST][:PORT]",
+        "another program: livelink, ifacialmocap, openseeface, vmc, each [:HOST][:PORT][@SENDER]",
     )
     camera_size: Size | None = Field(default=None, description="width and height to ask of a camera, px")
     mirror: bool = Field(default=False, description="the puppet is your mirror image")

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import datetime as dt
 import json
+import threading
+from contextlib import suppress
 from fractions import Fraction
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import av
@@ -285,6 +288,33 @@ def test_verify_of_pictures_without_times(picture: NDArray[np.uint8], tmp_path: 
     verdict = read_mark(str(path), KEY)
     assert verdict.marked
     assert verdict.pieces[-1].end_s > 1
+
+
+def test_verify_of_a_stream_that_goes_on(picture: NDArray[np.uint8]) -> None:
+    """Looked at for as long as was asked for, while it is still being made."""
+    frame = av.VideoFrame.from_ndarray(resized(marked(picture), 640, 360), format="bgr24")
+
+    class Live(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(200)
+            self.send_header("Content-Type", "video/mp2t")
+            self.end_headers()
+            with suppress(OSError), av.open(self.wfile, "w", format="mpegts") as container:
+                stream = container.add_stream("libx264", rate=Fraction(10), options={"tune": "zerolatency"})
+                stream.width, stream.height, stream.pix_fmt, stream.bit_rate = 640, 360, "yuv420p", 400_000
+                while True:
+                    container.mux(stream.encode(frame))
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Live) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        verdict = read_mark(f"http://127.0.0.1:{server.server_port}/live", KEY, most_s=12.0)
+        server.shutdown()
+    assert [piece.finding.found for piece in verdict.pieces] == [True, True]
+    assert verdict.pieces[-1].end_s == pytest.approx(12, abs=0.2)
+    assert verdict.heard.payload == PAYLOAD
 
 
 def test_nothing_is_marked_unseen_where_memory_is_not_in_order() -> None:

@@ -136,13 +136,42 @@ def test_the_phone_is_greeted_in_a_silence(monkeypatch: pytest.MonkeyPatch) -> N
         phone.bind(("127.0.0.1", 0))
         phone.settimeout(5)
         spoken = replace(PROTOCOLS["ifacialmocap"], port=phone.getsockname()[1])
-        source = ProtocolSource(Endpoint(spoken, "", 0, "127.0.0.1"))
+        source = ProtocolSource(Endpoint(spoken, "", 0, sender="127.0.0.1"))
         source.read()
         greeting, listener = phone.recvfrom(1000)
         assert greeting == b"iFacialMocap_sahuasouryya9218sauhuiayeta91555dy3719"
         phone.sendto(b"jawOpen-50|=head#0,0,0,0,0,0|", listener)
         assert jaw(source) == 0.5
         source.close()
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0", "::"])
+def test_beyond_this_machine_it_listens_to_a_named_sender_alone(host: str) -> None:
+    with pytest.raises(ConfigError, match=r"anybody.*livelink@192\.168"):
+        ProtocolSource(replace(LISTENING, host=host))
+
+
+@pytest.mark.parametrize(("host", "to"), [("127.0.0.1", "127.0.0.1"), ("0.0.0.0", "127.0.0.1"), ("::", "127.0.0.1")])
+def test_others_than_the_named_sender_are_dropped_and_counted(
+    host: str, to: str, senders: list[socket.socket], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(receive, "SILENCE_S", 0.05)
+    for allowed, amount, foreign in (("192.0.2.1", 0.0, 1), ("127.0.0.1", 0.5, 0)):
+        source = ProtocolSource(replace(LISTENING, host=host, sender=allowed))
+        senders[0].sendto(live_link_packet({17: 0.5}), (to, source.address[1]))
+        assert jaw(source) == amount
+        assert source.foreign == foreign
+        source.close()
+
+
+def test_a_sender_without_an_address_says_so() -> None:
+    with pytest.raises(SourceError, match="in numbers"):
+        ProtocolSource(replace(LISTENING, host="127.0.0.1", sender="nobody.invalid"))
+
+
+def test_nothing_is_sent_to_who_should_send() -> None:
+    with pytest.raises(ConfigError, match=r"livelink:192\.168\.1\.7"):
+        Broadcast(parse_endpoint("livelink@192.168.1.7"))
 
 
 def test_a_network_that_takes_nothing_is_counted() -> None:
@@ -167,21 +196,22 @@ def test_a_network_that_takes_nothing_is_counted() -> None:
 )
 def test_addresses(spec: str, host: str, port: int) -> None:
     endpoint = parse_endpoint(spec)
-    assert (endpoint.host, endpoint.port, endpoint.phone) == (host, port, None)
+    assert (endpoint.host, endpoint.port, endpoint.sender) == (host, port, None)
     assert is_protocol(spec)
 
 
-def test_the_phone_s_address() -> None:
-    greeted = parse_endpoint("ifacialmocap@192.168.1.7")
-    assert (greeted.host, greeted.port, greeted.phone) == ("", 49983, "192.168.1.7")
-    greeted = parse_endpoint("ifacialmocap:0.0.0.0:49984@192.168.1.7")
-    assert (greeted.host, greeted.port, greeted.phone) == ("0.0.0.0", 49984, "192.168.1.7")
+@pytest.mark.parametrize("name", list(PROTOCOLS))
+def test_the_sender_s_address(name: str) -> None:
+    named = parse_endpoint(f"{name}@192.168.1.7")
+    assert (named.host, named.port, named.sender) == ("", PROTOCOLS[name].port, "192.168.1.7")
+    named = parse_endpoint(f"{name}:0.0.0.0:49984@phone.local")
+    assert (named.host, named.port, named.sender) == ("0.0.0.0", 49984, "phone.local")
 
 
 @pytest.mark.parametrize(
     "spec",
     ["song", "", "vmc:", "vmc::1", "vmc:host:", "vmc:host:0", "vmc:host:65536", "vmc:host:x", "vmc:a b", "vmc:[::1", "vmc:[song]",
-     "vmc:-host", "vmc:1:2:3", "vmc:0", "vmc@192.168.1.7", "ifacialmocap@", "vmc:\N{DIGIT ONE}\N{SUPERSCRIPT TWO}"],
+     "vmc:-host", "vmc:1:2:3", "vmc:0", "vmc@", "vmc@a b", "vmc@1.2.3.4@1.2.3.4", "vmc:\N{DIGIT ONE}\N{SUPERSCRIPT TWO}"],
 )  # fmt: skip
 def test_addresses_that_make_no_sense(spec: str) -> None:
     with pytest.raises(ConfigError):

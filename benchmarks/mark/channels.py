@@ -107,13 +107,13 @@ PROMISED: Final[dict[str, Channel]] = {
     "VP8, 600 kbit/s": coded("libvpx", 600),
     "VP9, 400 kbit/s": coded("libvpx-vp9", 400),
     "to 360 lines and back, H.264": chain(sized(640, 360), sized(1280, 720), H264),
-    "360 lines, H.264 at 150 kbit/s": chain(sized(640, 360), coded("libx264", 150)),
     "4:3, H.264": chain(FOUR_THREE, H264),
     "darker, H.264": chain(lit(1.4, 0.8, 0), H264),
     "brighter, H.264": chain(lit(0.7, 1.0, 15), H264),
     "H.264, then VP8 at 600 kbit/s": chain(H264, coded("libvpx", 600)),
 }
 BEYOND: Final[dict[str, Channel]] = {
+    "360 lines, H.264 at 150 kbit/s": chain(sized(640, 360), coded("libx264", 150)),
     "H.264, 100 kbit/s": coded("libx264", 100),
     "VP8, 200 kbit/s": coded("libvpx", 200),
     "360 lines, VP8 at 100 kbit/s": chain(sized(640, 360), coded("libvpx", 100)),

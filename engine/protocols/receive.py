@@ -2,19 +2,22 @@
 
 The newest sample wins: what has piled up in the socket is read, all but the last thrown away. The first sender whose packets
 make sense holds the source until it has been silent for `UNLOCK_S`; nobody else can take part meanwhile.
+
+None of the protocols carries a secret, so who may send is told by address: programs of this machine, or one named sender.
 """
 
 from __future__ import annotations
 
 import contextlib
 import errno
+import ipaddress
 import socket
 import time
 from dataclasses import dataclass
 from typing import Any, Final
 
 from engine.capture.nothing import NO_PICTURE
-from engine.errors import SourceError
+from engine.errors import ConfigError, MimicamError, SourceError
 from engine.live.frame import Frame
 from engine.protocols.convert import lost
 from engine.protocols.sample import MalformedPacketError, Sample
@@ -25,6 +28,7 @@ UNLOCK_S: Final = 2.0  # so long without the sender, and another one may take it
 HELLO_EVERY_S: Final = 1.0
 DRAIN_S: Final = 0.005  # how long to go on to newer samples once there is one, so that a flood can't hold the loop
 LONGEST_BYTES: Final = 65535
+IpAddress = ipaddress.IPv4Address | ipaddress.IPv6Address
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,12 +42,18 @@ class ProtocolSource:
     """Samples from a socket. One thread reads and closes it; the counters may be read from any."""
 
     def __init__(self, endpoint: Endpoint) -> None:
-        """Listen. SourceError when the address can't be listened at."""
+        """Listen. SourceError when the address can't be listened at, ConfigError where others than this machine's programs can
+        reach it and no sender is named."""
         self.reconnected = 0  # times that a sender took another one's place
         self.malformed = 0  # datagrams that are not what the protocol says
         self.foreign = 0  # datagrams from others than the sender
         self._endpoint = endpoint
         self._socket = _listen(endpoint)
+        try:
+            self._allowed = _allowed(endpoint, self.address[0])
+        except MimicamError:
+            self._socket.close()
+            raise
         self._decoder: Decoder = endpoint.protocol.decoder()
         self._sender: Any = None
         self._heard_s = self._greeted_s = float("-inf")
@@ -111,7 +121,8 @@ class ProtocolSource:
         """What a datagram says, if it is for us."""
         now_s = time.monotonic()
         known = sender == self._sender
-        if not known and now_s - self._heard_s < UNLOCK_S:
+        barred = self._allowed is not None and _plain(sender[0]) not in self._allowed
+        if barred or (not known and now_s - self._heard_s < UNLOCK_S):
             self.foreign += 1
             return None
         decoder = self._decoder if known else self._endpoint.protocol.decoder()
@@ -129,17 +140,17 @@ class ProtocolSource:
     def _greet(self) -> None:
         """Ask the phone to send, in a silence now and then: it may have been switched on later."""
         hello, now_s = self._endpoint.protocol.hello, time.monotonic()
-        if hello is None or self._endpoint.phone is None or now_s - self._greeted_s < HELLO_EVERY_S:
+        if hello is None or self._endpoint.sender is None or now_s - self._greeted_s < HELLO_EVERY_S:
             return
         self._greeted_s = now_s
         with contextlib.suppress(OSError):  # no way to it yet; the next silence tries again
-            self._socket.sendto(hello, (self._endpoint.phone, self._endpoint.protocol.port))
+            self._socket.sendto(hello, (self._endpoint.sender, self._endpoint.protocol.port))
 
 
 def _listen(endpoint: Endpoint) -> socket.socket:
     found: socket.socket | None = None
     try:
-        host = endpoint.host or _way_to(endpoint.phone, endpoint.protocol.port)
+        host = endpoint.host or _way_to(endpoint.sender, endpoint.protocol.port)
         family, kind, number, _, address = socket.getaddrinfo(host, endpoint.port, type=socket.SOCK_DGRAM)[0]
         found = socket.socket(family, kind, number)
         found.bind(address)
@@ -149,15 +160,43 @@ def _listen(endpoint: Endpoint) -> socket.socket:
             found.close()
         taken = error.errno == errno.EADDRINUSE
         raise SourceError(
-            wanted=f"to listen to {endpoint.protocol.name} at {endpoint.host or endpoint.phone} port {endpoint.port}",
+            wanted=f"to listen to {endpoint.protocol.name} at {endpoint.host or endpoint.sender} port {endpoint.port}",
             found="another program listens there" if taken else error.strerror or str(error),
             advice="Close that program, or give another port." if taken else "Give an address of this machine.",
         ) from error
 
 
-def _way_to(phone: str | None, port: int) -> str:
-    """This machine's address in the network of the phone; nothing is sent."""
-    family, kind, number, _, address = socket.getaddrinfo(phone, port, type=socket.SOCK_DGRAM)[0]
+def _allowed(endpoint: Endpoint, listening_at: str) -> frozenset[IpAddress] | None:
+    """Whose datagrams count: the named sender's; None, anybody's, where only programs of this machine can send."""
+    if endpoint.sender is not None:
+        try:
+            found = socket.getaddrinfo(endpoint.sender, endpoint.port, type=socket.SOCK_DGRAM)
+        except OSError as error:
+            raise SourceError(
+                wanted=f"to know the address of {endpoint.sender}, which is to send {endpoint.protocol.name}",
+                found=error.strerror or str(error),
+                advice="Give it in numbers, such as 192.168.1.7.",
+            ) from error
+        return frozenset(_plain(str(address[0])) for *_, address in found)
+    if _plain(listening_at).is_loopback:
+        return None
+    name = endpoint.protocol.name
+    raise ConfigError(
+        wanted=f"to know who may send {name} over the network",
+        found=f"{listening_at}, where anybody in it can",
+        advice=f"Name the phone or computer that performs: {name}@192.168.1.7.",
+    )
+
+
+def _plain(host: str) -> IpAddress:
+    """An address without its interface, and an IPv4 one as such where a socket of both kinds tells it as IPv6."""
+    address = ipaddress.ip_address(host.partition("%")[0])
+    return getattr(address, "ipv4_mapped", None) or address
+
+
+def _way_to(sender: str | None, port: int) -> str:
+    """This machine's address in the network of the sender; nothing is sent."""
+    family, kind, number, _, address = socket.getaddrinfo(sender, port, type=socket.SOCK_DGRAM)[0]
     with socket.socket(family, kind, number) as trial:
         trial.connect(address)
         return str(trial.getsockname()[0])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import socket
 
-from engine.errors import OutputError
+from engine.errors import ConfigError, OutputError
 from engine.protocols.sample import Sample
 from engine.protocols.table import Endpoint
 
@@ -13,9 +13,15 @@ class Broadcast:
     """Sends samples to an address; never waits, never fails once it is open. Use it from one thread."""
 
     def __init__(self, endpoint: Endpoint) -> None:
-        """OutputError when the address means nothing on this machine."""
+        """OutputError when the address means nothing on this machine, ConfigError when it names a sender."""
         self.sent = 0  # datagrams
         self.failed = 0  # datagrams that the system didn't take: no network, or its buffer is full
+        if endpoint.sender is not None:
+            raise ConfigError(
+                wanted=f"an address to send {endpoint.protocol.name} to",
+                found=f"@{endpoint.sender}, which names who sends",
+                advice=f"Write it as {endpoint.protocol.name}:{endpoint.sender}.",
+            )
         self._encode = endpoint.protocol.encode
         try:
             family, kind, number, _, address = socket.getaddrinfo(endpoint.host, endpoint.port, type=socket.SOCK_DGRAM)[

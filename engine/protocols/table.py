@@ -1,4 +1,4 @@
-"""The protocols by name, and addresses: NAME[:HOST][:PORT], for iFacialMocap also NAME[:HOST][:PORT]@PHONE."""
+"""The protocols by name, and addresses: NAME[:HOST][:PORT], and where mimicam listens also NAME[:HOST][:PORT]@SENDER."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ class Endpoint:
     protocol: Spoken
     host: str
     port: int
-    phone: str | None = None  # whom to greet
+    sender: str | None = None  # where it is listened to: the only one who may send
 
 
 def is_protocol(spec: str) -> bool:
@@ -66,23 +66,25 @@ def is_protocol(spec: str) -> bool:
 
 
 def parse_endpoint(spec: str) -> Endpoint:
-    """The endpoint of NAME[:HOST][:PORT][@PHONE]; without a host loopback, without a port the protocol's. ConfigError.
+    """The endpoint of NAME[:HOST][:PORT][@SENDER]; without a host loopback, without a port the protocol's. ConfigError.
 
-    With a phone and no host it is this machine's address on the way to the phone, which `ProtocolSource` finds out.
+    With a sender and no host it is this machine's address on the way to the sender, which `ProtocolSource` finds out.
     """
-    address, at, phone = spec.partition("@")
+    address, at, sender = spec.partition("@")
     name, colon, rest = address.partition(":")
     spoken = PROTOCOLS.get(name)
     if spoken is None:
         raise ConfigError(
             wanted="a protocol that mimicam knows", found=f"'{name}'", advice=f"Known are: {', '.join(PROTOCOLS)}."
         )
-    if at and (spoken.hello is None or not _is_host(phone)):
+    if at and not _is_host(sender):
         raise ConfigError(
-            wanted=f"an address for {name}", found=f"'{spec}'", advice="Only ifacialmocap takes @PHONE, its address."
+            wanted="after the @ the address of the phone or computer that sends",
+            found=f"'{spec}'",
+            advice=f"Write it as {name}@192.168.1.7.",
         )
     host, port = _host_and_port(spec, rest) if colon else ("", 0)
-    return Endpoint(spoken, host or ("" if at else LOOPBACK), port or spoken.port, phone or None)
+    return Endpoint(spoken, host or ("" if at else LOOPBACK), port or spoken.port, sender or None)
 
 
 def _host_and_port(spec: str, rest: str) -> tuple[str, int]:
