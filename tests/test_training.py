@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import islice
 from pathlib import Path
 
 import av
@@ -12,11 +13,11 @@ import pytest
 from engine.face import landmarks as lm
 from engine.face.reference import reference_face
 from engine.puppet.format import Puppet
+from engine.render.crops import Part
+from engine.render.generator import PARTS
 from engine.track.facemesh import find_faces
 from models.config import CONFIGS, INPUTS
 from tools.training_pairs import Footage, Pairs, load_clip, load_stills
-
-SIZES = {part: config.size_px for part, config in CONFIGS.items()}
 
 
 @pytest.fixture(scope="module")
@@ -65,24 +66,21 @@ def test_two_pictures_of_one_person_belong_together(data: Path) -> None:
     assert [len(s.pictures) for s in load_stills(data / "stills_london")] == [2]
 
 
-def test_units_are_complete_and_differ(data: Path) -> None:
-    pairs = Pairs(data, SIZES, seed=0)  # type: ignore[arg-type]
+@pytest.mark.parametrize("part", PARTS)
+def test_units_are_complete_and_differ(data: Path, part: Part) -> None:
+    pairs, size = Pairs(part, data, seed=0), CONFIGS[part].size_px
     away: list[float] = []
-    for _ in range(12):
-        for part, units in pairs.unit().items():
-            size = SIZES[part]
-            assert units
-            for unit in units:
-                assert unit.shape == (2, size, size, INPUTS + 4)
-                assert unit.dtype == np.uint8
-                assert unit[..., -1].max() > 200  # the part is in the crop
-                away.append(np.abs(unit[..., :3].astype(int) - unit[..., 10:13]).mean())
+    for unit in islice(pairs, 24):
+        assert unit.shape == (2, size, size, INPUTS + 4)
+        assert unit.dtype == np.uint8
+        assert unit[..., -1].max() > 200  # the part is in the crop
+        away.append(np.abs(unit[..., :3].astype(int) - unit[..., 10:13]).mean())
     assert max(away) > 5  # the warp isn't the truth
 
 
 def test_the_same_seed_gives_the_same_units(data: Path) -> None:
-    first, second = (Pairs(data, SIZES, seed=7).unit() for _ in range(2))  # type: ignore[arg-type]
-    assert all(np.array_equal(a, b) for part in first for a, b in zip(first[part], second[part], strict=True))
+    first, second = (Pairs("mouth", data, seed=7).units() for _ in range(2))
+    assert all(np.array_equal(a, b) for a, b in zip(first, second, strict=True))
 
 
 def test_gaps_and_lids_are_measured_in_the_faces_own_size() -> None:

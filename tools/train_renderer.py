@@ -28,6 +28,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from engine.render.crops import Part
 from engine.render.generator import PARTS
 from models.config import CONFIGS, INPUTS
 from models.renderer import DRAWING, REFERENCE, WARP, Renderer
@@ -70,7 +71,7 @@ class Adversary(nn.Module):
 class Pool:
     """The newest units that a process of its own makes, drawn from at random."""
 
-    def __init__(self, part: str, folder: Path, workers: int) -> None:
+    def __init__(self, part: Part, folder: Path, workers: int) -> None:
         self._size = CONFIGS[part].size_px
         self._units = np.empty((POOL_UNITS, 2, self._size, self._size, INPUTS + 4), np.uint8)
         self.made, self._used = 0, 0
@@ -107,15 +108,13 @@ class Pool:
         return chosen.reshape(-1, self._size, self._size, INPUTS + 4)
 
 
-def _make_units(part: str, folder: Path, queue: Any, seed: int) -> None:
+def _make_units(part: Part, folder: Path, queue: Any, seed: int) -> None:
     import numba
 
     numba.set_num_threads(1)
     cv2.setNumThreads(1)
-    sizes: Any = {name: config.size_px for name, config in CONFIGS.items()}
-    for units in Pairs(folder, sizes, seed):
-        for unit in units[part]:  # type: ignore[index]
-            queue.put(unit)
+    for unit in Pairs(part, folder, seed):
+        queue.put(unit)
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,7 +160,7 @@ def weighted_l1(picture: Tensor, truth: Tensor, weight: Tensor) -> Tensor:
 class Trainer:
     """Networks, optimisers and how far the run is."""
 
-    def __init__(self, part: str, out: Path, device: torch.device, *, anew: bool) -> None:
+    def __init__(self, part: Part, out: Path, device: torch.device, *, anew: bool) -> None:
         self.config, self.out, self.device = CONFIGS[part], out, device
         like: Any = {"device": device, "memory_format": torch.channels_last}
         self.generator, self.adversary = Renderer(self.config).to(**like), Adversary().to(**like)
@@ -261,7 +260,7 @@ class Trainer:
         cv2.imwrite(str(path), cv2.resize(((picture + 1) * 127.5).astype(np.uint8), None, fx=1.5, fy=1.5))
 
 
-def run(part: str, data: Path, out: Path, minutes: float, workers: int, *, anew: bool) -> Iterator[dict[str, float]]:
+def run(part: Part, data: Path, out: Path, minutes: float, workers: int, *, anew: bool) -> Iterator[dict[str, float]]:
     out.mkdir(parents=True, exist_ok=True)
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     trainer, pool, random = Trainer(part, out, device, anew=anew), Pool(part, data, workers), np.random.default_rng()

@@ -25,15 +25,16 @@ from engine.face.performance import HeadMotion, Performance
 from engine.face.pose import Pose, euler_from_rotation, fit_head
 from engine.face.reference import reference_face
 from engine.face.retarget import Target
-from engine.render.crops import PLACES, Part, Place, crop_matrix, to_crop
-from engine.render.generator import network_inputs
+from engine.render.crops import Part, Place, crop_matrix, to_crop
+from engine.render.generator import network_inputs, places_of
 from engine.render.photograph import Photograph
 from engine.render.portrait import Portrait
 from kernels.crop_normalise.cpu import crop
+from models.config import CONFIGS
 from tools.dropped_jaw import drop_jaw, shows_cavity
 
-STILL_SHARE = 0.5  # of all photographs
-TARGETS = 4  # pictures asked of each photograph
+STILL_SHARE = 0.35  # of all photographs: a warp that is brought back makes no folds and no shadows
+TARGETS = 4  # pictures asked of each photograph of a clip, half of them at random
 JITTER = (
     0.05,
     0.09,
@@ -96,25 +97,27 @@ def load_stills(folder: Path) -> list[Footage]:
 
 
 class Pairs:
-    """An endless supply of units from a data folder (`clips/`, `stills_*/`)."""
+    """An endless supply of units of one part, from a data folder (`clips/`, `stills_*/`)."""
 
-    def __init__(self, folder: Path, sizes: dict[Part, int], seed: int) -> None:
-        self._sizes = sizes
+    def __init__(self, part: Part, folder: Path, seed: int) -> None:
+        self._size, self._places = CONFIGS[part].size_px, places_of(part)
         self._random = np.random.default_rng(seed)
         self._clips = [load_clip(path) for path in sorted((folder / "clips").glob("*.mp4"))]
         self._stills = [s for sub in sorted(folder.glob("stills_*")) for s in load_stills(sub)]
         self._couples = [s for s in self._stills if len(s.pictures) > 1]
         self._clip_odds = _odds(np.array([len(c.pictures) for c in self._clips]) ** 0.5)
         self._still_odds = _odds(np.array([_appeal(still) for still in self._stills]))
-        self._openness = [_Openness(_odds(0.02 + c.gaps()), _odds(np.exp(-8 * c.lids()))) for c in self._clips]
+        self._lips_apart = [_odds(0.02 + c.gaps()) for c in self._clips]
+        telling = self._lips_apart if part == "mouth" else [_odds(np.exp(-8 * c.lids())) for c in self._clips]
+        self._telling = telling  # odds of each frame of each clip: larger where a mouth is open, where lids are shut
 
-    def __iter__(self) -> Iterator[dict[Part, list[NDArray[np.uint8]]]]:
+    def __iter__(self) -> Iterator[NDArray[np.uint8]]:
         """Units without end."""
         while True:
-            yield self.unit()
+            yield from self.units()
 
-    def unit(self) -> dict[Part, list[NDArray[np.uint8]]]:
-        """Units of every part from one photograph."""
+    def units(self) -> list[NDArray[np.uint8]]:
+        """Units from one photograph."""
         draw = self._random.random()
         if draw < STILL_SHARE:
             return self._from_still(self._stills[self._random.choice(len(self._stills), p=self._still_odds)])
@@ -122,34 +125,29 @@ class Pairs:
             return self._from_couple(self._couples[self._random.integers(len(self._couples))])
         return self._from_clip(self._random.choice(len(self._clips), p=self._clip_odds))
 
-    def _from_clip(self, number: int) -> dict[Part, list[NDArray[np.uint8]]]:
-        clip, openness = self._clips[number], self._openness[number]
+    def _from_clip(self, number: int) -> list[NDArray[np.uint8]]:
+        clip, lips_apart = self._clips[number], self._lips_apart[number]
         some = self._random.integers(len(clip.pictures), size=4)
-        shut = min(some, key=lambda i: openness.mouth[i]) if self._random.random() < 0.5 else some[0]
+        shut = min(some, key=lambda i: lips_apart[i]) if self._random.random() < 0.5 else some[0]
         portrait = Portrait(Photograph(clip.pictures[shut], clip.landmarks_px[shut]))
-        units: dict[Part, list[NDArray[np.uint8]]] = {}
-        for k in range(TARGETS):
-            odds = (openness.mouth, openness.lids, None, None)[k]
+        units: list[NDArray[np.uint8]] = []
+        for odds in (self._telling[number], None) * (TARGETS // 2):
             j = min(int(self._random.choice(len(clip.pictures), p=odds)), len(clip.pictures) - 2)
             truths = self._shouting([(clip.pictures[i], clip.landmarks_px[i]) for i in (j, j + 1)])
-            self._add(units, portrait, clip.pictures[shut], truths)
+            units += self._of(portrait, clip.pictures[shut], truths)
         return units
 
-    def _from_couple(self, couple: Footage) -> dict[Part, list[NDArray[np.uint8]]]:
+    def _from_couple(self, couple: Footage) -> list[NDArray[np.uint8]]:
         i, j = self._random.permutation(len(couple.pictures))[:2]
         portrait = Portrait(Photograph(couple.pictures[i], couple.landmarks_px[i]))
-        units: dict[Part, list[NDArray[np.uint8]]] = {}
-        self._add(units, portrait, couple.pictures[i], [(couple.pictures[j], couple.landmarks_px[j])] * 2)
-        return units
+        return self._of(portrait, couple.pictures[i], [(couple.pictures[j], couple.landmarks_px[j])] * 2)
 
-    def _from_still(self, still: Footage) -> dict[Part, list[NDArray[np.uint8]]]:
+    def _from_still(self, still: Footage) -> list[NDArray[np.uint8]]:
         """Move the still away, and bring it back."""
         i = self._random.integers(len(still.pictures))
         ((truth, points),) = self._shouting([(still.pictures[i], still.landmarks_px[i])])
         away, target = Portrait(Photograph(truth, points)).draw(self._performance())
-        units: dict[Part, list[NDArray[np.uint8]]] = {}
-        self._add(units, Portrait(Photograph(away, target.landmarks_px)), away, [(truth, points)] * 2)
-        return units
+        return self._of(Portrait(Photograph(away, target.landmarks_px)), away, [(truth, points)] * 2)
 
     def _shouting(self, truths: list[Truth]) -> list[Truth]:
         """Some of the truths that show the inside of a mouth with the jaw lower than it was."""
@@ -173,25 +171,19 @@ class Pairs:
         shift = np.append(r.normal(0, 0.03, 2), 0).astype(np.float32)
         return Performance(HeadMotion((yaw, pitch, roll), shift, float(np.exp(r.normal(0, 0.06)))), offsets)
 
-    def _add(
-        self,
-        units: dict[Part, list[NDArray[np.uint8]]],
-        portrait: Portrait,
-        photograph: Picture,
-        truths: list[Truth],
-    ) -> None:
+    def _of(self, portrait: Portrait, photograph: Picture, truths: list[Truth]) -> list[NDArray[np.uint8]]:
         """One unit for each place of the face; both pictures share the crop's error of place and differ in slips."""
         shake = self._shake()
         slip = _slip(self._random, SLIP) * (self._random.random() < 0.5)
         at_rest = Target(portrait.face.landmarks_px, portrait.face.pose)
-        steps: dict[Place, list[Picture]] = {place: [] for place in PLACES}
+        steps: dict[Place, list[Picture]] = {place: [] for place in self._places}
+        size = self._size
         for truth, points in truths:
             target = Target(points, fit_head(reference_face().mean, points))
             error = (slip + _slip(self._random, NOISE)) * np.float32(target.pose.scale)
             seen = Target(points + error, target.pose)
             warped = portrait.draw_target(seen)
-            for place in PLACES:
-                size = self._sizes[place.part]
+            for place in self._places:
                 matrix = shaken(crop_matrix(place, seen, size), shake, target.pose, size)
                 reference = crop(photograph, crop_matrix(place, at_rest, size), size)
                 (inputs,) = network_inputs(
@@ -199,19 +191,12 @@ class Pairs:
                 )
                 weight = _weight(place, target, matrix, size)
                 steps[place].append(np.dstack([inputs, crop(truth, matrix, size), weight]))
-        for place, pictures in steps.items():
-            units.setdefault(place.part, []).append(np.stack(pictures))
+        return [np.stack(pictures) for pictures in steps.values()]
 
     def _shake(self) -> NDArray[np.float64]:
         shift, scale, turn = JITTER
         r = self._random
         return np.array([*r.normal(0, shift, 2), r.normal(0, scale), np.radians(r.normal(0, turn))])
-
-
-@dataclass(frozen=True, slots=True)
-class _Openness:
-    mouth: NDArray[np.float64]  # odds of each frame, larger where the mouth is open
-    lids: NDArray[np.float64]  # larger where the lids are shut
 
 
 def shaken(matrix: NDArray[np.float32], shake: NDArray[np.float64], pose: Pose, size: int) -> NDArray[np.float32]:
