@@ -46,12 +46,8 @@ from engine.track.tracker import Tracker
 RATE_HZ: Final = 30.0
 NOISE_GREY: Final = 2.0  # standard deviation of a webcam's noise in good light
 STILL_FRAMES, STILL_SKIPPED = 120, 30  # the first second is the filters'
-QUIET_LIP_GAP, QUIET_TURN_DEG, QUIET_LIDS = (
-    0.02,
-    8.0,
-    0.2,
-)  # beyond these somebody speaks (inter-ocular distances), looks aside,
-# or blinks (share of the usual opening)
+QUIET_LIP_GAP, QUIET_TURN_DEG = 0.02, 8.0  # beyond these somebody speaks (inter-ocular distances), looks aside,
+QUIET_LIDS = 0.2  # or blinks (share of the usual opening)
 BLINKS: Final = ("eyeBlinkLeft", "eyeBlinkRight")
 BLINK_LEAST: Final = 0.12  # a fall of the lids' opening by that many eye widths within `BLINK_FRAMES` is a blink
 BLINK_FRAMES: Final = 6

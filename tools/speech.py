@@ -83,9 +83,7 @@ ARPABET = {
 }  # fmt: skip
 SPREADS_S = np.where(np.array(CHANNELS) == "seal", 0.014, 0.038)  # in which a dominance falls to 1/e: lips shut fast
 PLATEAU = 0.3  # of a sound's length, on either side of its middle, with full dominance
-CLOSURE_S = (
-    0.045  # espeak counts the silence before a voiceless stop's burst to the sound before, at 175 words a minute
-)
+CLOSURE_S = 0.045  # at 175 words a minute: espeak counts the silence before a voiceless burst to the sound before
 
 VOICES = {  # espeak's; the accents vary with the voices
     "train": ("", "m1", "m2", "m3", "m4", "m5", "m7", "f1", "f2", "f3", "f5", "klatt", "klatt2", "klatt4", "Annie", "Michael",

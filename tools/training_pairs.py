@@ -35,11 +35,7 @@ from tools.dropped_jaw import drop_jaw, shows_cavity
 
 STILL_SHARE = 0.35  # of all photographs: a warp that is brought back makes no folds and no shadows
 TARGETS = 4  # pictures asked of each photograph of a clip, half of them at random
-JITTER = (
-    0.05,
-    0.09,
-    4.0,
-)  # of the crop: shift (inter-ocular distances), scale (natural log), degrees; standard deviations / 2
+JITTER = (0.05, 0.09, 4.0)  # of the crop, standard deviations: shift (inter-ocular distances), scale (log), degrees
 POSE_DEG = (16.0, 10.0, 6.0)  # how far stills are turned away, standard deviations
 LARGEST_YAW_DEG = 35.0  # stills turned further show half a face
 SHOUT_SHARE = 0.6  # of the truths that show the inside of a mouth: their jaw is dropped further

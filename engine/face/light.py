@@ -18,17 +18,7 @@ from engine.face import landmarks as lm
 from engine.face.reference import reference_face
 
 ROUNDS: Final = 3  # of reweighting
-RIDGE: Final = (
-    0.0,
-    0.02,
-    0.02,
-    0.02,
-    0.1,
-    0.1,
-    0.1,
-    0.1,
-    0.1,
-)
+RIDGE: Final = (0.0, *[0.02] * 3, *[0.1] * 5)  # by order: a face shows too little of its sides for strong second ones
 LEAST, MOST = 0.7, 1.4  # of a ratio: one albedo for all skin is only so true
 
 

@@ -20,9 +20,7 @@ SHOWN: Final = np.array(
     + [arkit.INDEX["jawOpen"]]
 )  # fmt: skip
 SMILES: Final = np.array([arkit.INDEX["mouthSmileLeft"], arkit.INDEX["mouthSmileRight"]])
-IDENTITY_RIDGE: Final = (
-    0.1  # displacement, summed over all points, that counts as much as one standard deviation of identity
-)
+IDENTITY_RIDGE: Final = 0.1  # displacement, summed over all points, that weighs as one standard deviation of identity
 EXPRESSION_RIDGE: Final = 0.5  # of the model's: a photograph has less noise than a frame
 MOST_IDENTITY: Final = 3.0  # standard deviations
 SWEEPS: Final = 60

@@ -18,10 +18,7 @@ from engine.face.soft_limit import soft_limit
 LIMITS_DEG = (38.0, 26.0, 40.0)  # yaw, pitch, roll: beyond, one photograph has nothing left to show
 LIMIT_SHIFT = 0.55  # inter-ocular distances to each side
 LIMIT_ZOOM = 1.35
-LID_SHUT, LID_FREE = (
-    0.27,
-    0.60,
-)  # tracked opening (share of neutral) at and under which lids touch; above it is as tracked
+LID_SHUT, LID_FREE = 0.27, 0.60  # tracked opening, of neutral: lids touch under one, are as tracked above the other
 LID_WIDEST = 1.45  # share of the puppet's neutral opening that wide eyes approach
 LIP_SHUT = 0.012  # tracked gap under which lips touch, inter-ocular distances
 

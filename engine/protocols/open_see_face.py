@@ -46,11 +46,8 @@ from engine.protocols.sample import MalformedPacketError, Sample
 PORT: Final = 11573
 MOST_FACES: Final = 40  # facetracker.py sends none from there on
 UNITS: Final = 0.66  # of OpenSeeFace in an inter-ocular distance
-WIDTH_PX, HEIGHT_PX, SCALE_PX = (
-    640,
-    480,
-    100,
-)  # of the picture that the written points are in; px per inter-ocular distance
+WIDTH_PX, HEIGHT_PX = 640, 480  # of the picture that the written points are in
+SCALE_PX = 100  # and its inter-ocular distance
 SWAP: Final = np.array([[0, 1, 0], [1, 0, 0], [0, 0, -1]], np.float32)
 EYE_DEPTH: Final = 0.385  # eyeball's radius in distances of the eye corners, as `tracker.py` has it
 # Its 66 points in MediaPipe's mesh: jaw, brows, nose, eyes, upper and lower lip, corner, inner lip, corner, inner lip.

@@ -15,13 +15,7 @@ from engine.face.landmarks import Points
 from engine.puppet.enrol import Description
 
 MODEL: Final = "dlib_face_recognition_resnet_model_v1.dat"
-FIVE_POINTS: Final = (
-    263,
-    362,
-    33,
-    133,
-    2,
-)  # FaceMesh's landmarks nearest to dlib's five: eye corners, base of the nose
+FIVE_POINTS: Final = (263, 362, 33, 133, 2)  # landmarks nearest to dlib's five: eye corners, base of the nose
 MOST_PX: Final = 640  # side of what is described: more tells nothing
 
 

@@ -23,9 +23,7 @@ RIM_MARGIN = 0.08  # how far the rim keeps from the face contour at least, inter
 SKULL_DEPTH = 0.05  # canonical z at the head's silhouette: just behind the axis of the neck
 HEAD_REACH = (0.62, 0.36, 0.02)  # how far hair, ears and chin reach beyond the contour: up, sideways, down
 ROUNDING = (0.65, 0.45, 0.25)  # over which distance the contour rounds off to SKULL_DEPTH, likewise
-SMALLEST_TRIANGLE = (
-    3e-4  # area in the photograph under which a triangle counts as hidden, squared inter-ocular distances
-)
+SMALLEST_TRIANGLE = 3e-4  # area in the photograph, squared inter-ocular distances: smaller ones count as hidden
 STEEPEST = 2.5  # depth by distance in the photograph, at the face's sides: steeper skin has too few pixels to be turned
 PATH_STEPS = 8  # edges from the front of the face to its contour
 CONTOUR_SMOOTHING = np.array([1, 2, 3, 4, 3, 2, 1], np.float32) / 16  # of how far the contour's points come forward

@@ -10,10 +10,7 @@ from numpy.typing import NDArray
 
 from engine.face import landmarks as lm
 
-BEGINS, ALL = (
-    0.006,
-    0.025,
-)  # displacement at which a part begins to count as moved, and counts in full, inter-ocular distances
+BEGINS, ALL = 0.006, 0.025  # displacements from which a part counts as moved, and in full, inter-ocular distances
 MOUTH: Final = np.concatenate([lm.LIPS_OUTER, lm.LIPS_INNER, lm.CHIN])
 EYES: Final = np.concatenate([lm.EYE_LEFT, lm.EYE_RIGHT, lm.IRIS_LEFT, lm.IRIS_RIGHT])
 

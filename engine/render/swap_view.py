@@ -46,11 +46,8 @@ from kernels.warp_mesh.cpu import warp_mesh
 
 MARGIN: Final = 0.25  # around the face, inter-ocular distances
 SURROUNDINGS: Final = 0.6  # likewise where it is drawn smaller, for the occlusion network to see
+IDENTITY_FROM, IDENTITY_ALL = 0.06, 0.45  # way in from the contour over which the puppet takes over, likewise
 INSET: Final = 0.03  # how far inside the contour the puppet's face ends, of its width
-IDENTITY_FROM, IDENTITY_ALL = (
-    0.06,
-    0.45,
-)  # from the contour inwards the puppet's own shape takes over, inter-ocular distances
 SAMPLE_PX: Final = 72  # so many pixels of a side are enough to measure colours on
 SETTLING_S: Final = 0.5  # over which the light follows a change
 LIGHT_PX: Final = 64  # side of the map of light, which is smooth

@@ -22,10 +22,8 @@ from engine.track.filter import FaceFilter
 from engine.track.lock import PerformerLock, Place
 from engine.track.one_euro import OneEuro
 
-TOLD_CUTOFF_HZ, TOLD_GAIN = (
-    1.5,
-    4.0,
-)  # of coefficients, units per second: a blink moves at 10; what is drawn doesn't wait for it
+# of coefficients, in units per second, of which a blink moves at 10; what is drawn doesn't wait for it
+TOLD_CUTOFF_HZ, TOLD_GAIN = 1.5, 4.0
 SURROUNDINGS = 1.1  # what the tracker may see around a face that it shall pick up, in face sizes to each side
 
 

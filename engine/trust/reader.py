@@ -20,9 +20,7 @@ from engine.trust.detector import Finding, Listener
 from engine.trust.payload import Heard, payload_in
 
 PIECE_S: Final = 10.0  # over which a mark adds up before it is looked for
-PERIOD_S: Final = (
-    0.1  # between pictures that are looked at; those between tell little more, since the mark stands still
-)
+PERIOD_S: Final = 0.1  # between pictures that are looked at: more tell little, since the mark stands still
 TRIALS: Final = 2e6  # sizes and offsets that are tried in a piece
 LARGEST_SIDE_PX: Final = 8192
 

@@ -16,9 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 ROUNDS = 10  # at most
-ENOUGH = (
-    0.5  # Dirichlet energy of the error, squared grey levels: that of a smooth error of at most 0.4 levels, of any size
-)
+ENOUGH = 0.5  # Dirichlet energy of the error, squared grey levels: a smooth error of at most 0.4 levels, of any size
 SWEEPS = 1  # of each level, down and up
 NESTED_SWEEPS = 2
 COARSEST = 4  # px of a level's smaller side
