@@ -37,7 +37,7 @@ def run(
         str | None,
         typer.Option(
             help="Index, path or name; a file, folder or URL; a .performance; demo; none; or a program that sends a performance: "
-            "livelink, ifacialmocap, openseeface, vmc, each [:HOST][:PORT][@SENDER]."
+            "livelink, ifacialmocap, openseeface or vmc[:HOST][:PORT], with @SENDER behind it for a phone or another computer."
         ),
     ] = None,
     puppet: options.Puppet = None,
@@ -75,7 +75,9 @@ def run(
     landmarks: Annotated[
         str | None, typer.Option(help="What finds the face's points: openvino, mediapipe or tensorrt.")
     ] = None,
-    device: Annotated[str | None, typer.Option(help="What draws: cpu or gpu.")] = None,
+    device: Annotated[
+        str | None, typer.Option(help="What draws: cpu, gpu, or emulated: a GPU's kernels on the CPU.")
+    ] = None,
     neutral: options.NeutralFace = None,
     target_age: Annotated[
         float | None,

@@ -10,7 +10,7 @@ import typer
 from engine.config import RunConfig, read_config
 from engine.errors import ConfigError
 
-Puppet = Annotated[str | None, typer.Option(help="Name of a shipped puppet, or a path.")]
+Puppet = Annotated[str | None, typer.Option(help="Name of a puppet (mimicam puppet list), or a path.")]
 Mode = Annotated[
     str | None, typer.Option(help="portrait: its own picture; face2face: its clip; swap: its face on the performer's.")
 ]
@@ -23,7 +23,7 @@ Occlusion = Annotated[
 ]
 Attribute = Annotated[
     list[str] | None,
-    typer.Option(help="smile, brows, lids, jaw, lips or gaze=VALUE, from -1 to 1, on top of the performance."),
+    typer.Option(help="smile, brows, lids, jaw, lips=VALUE from -1 to 1, gaze from 0 to 1, on top of the performance."),
 ]
 Outputs = Annotated[
     list[str] | None, typer.Option(help="virtual[:DEVICE], window, file:OUT.mp4, null. May be given several times.")

@@ -13,10 +13,12 @@ from pathlib import Path
 
 import cv2
 import pytest
+from rich.text import Text
+from typer.main import get_command
 
 from engine.capture.open import demo_clip
 from engine.capture.video_file import VideoFile
-from engine.cli import missing_library
+from engine.cli import app, missing_library
 from engine.config import read_config
 from engine.errors import ConfigError
 from engine.puppet.format import Puppet, load_puppet
@@ -43,6 +45,7 @@ def mimicam(*words: str, folder: Path | None = None) -> subprocess.CompletedProc
             2,
             "a protocol that mimicam knows: 'skype'",
         ),
+        (["run", "--camera", "livelink:0.0.0.0", "--output", "null"], 2, "livelink@192.168.1.7"),
         (["run", "--strength", "mouth", "--output", "null"], 2, "NAME=VALUE: 'mouth'"),
         (["run", "--strength", "nose=2", "--output", "null"], 2, "a setting that mimicam knows: 'style.nose'"),
         (
@@ -200,6 +203,16 @@ def test_settings_file_and_its_mistakes(tmp_path: Path) -> None:
         read_config(path, {})
     with pytest.raises(ConfigError, match=r"none\.toml"):
         read_config(tmp_path / "none.toml", {})
+
+
+def test_no_help_text_is_taken_for_markup() -> None:
+    waiting, texts = [get_command(app)], list[str]()
+    while waiting:
+        command = waiting.pop()
+        waiting += getattr(command, "commands", {}).values()
+        texts += [command.help or "", *(getattr(parameter, "help", None) or "" for parameter in command.params)]
+    assert len(texts) > 100
+    assert [text for text in texts if Text.from_markup(text).plain != text] == []
 
 
 @pytest.mark.parametrize(
