@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import sys
-import traceback
 from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Annotated
@@ -15,7 +12,6 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 
 from engine import options
-from engine.errors import MimicamError, StageError
 from engine.perform.commands import app as perform_app
 from engine.puppet.commands import app as puppet_app
 from engine.trust.commands import log_app, verify
@@ -28,7 +24,6 @@ app.command()(verify)
 for command in entry_points(group="mimicam.commands"):
     app.add_typer(command.load(), name=command.name)
 console = Console()
-complaints = Console(stderr=True)  # looks up sys.stderr when it prints
 
 
 @app.command()
@@ -153,62 +148,3 @@ def doctor() -> None:
         mark = "[green]ok[/]" if finding.good else "[yellow]--[/]"
         table.add_row(f"{mark} {finding.what}", finding.found, "" if finding.good else finding.advice)
     console.print(table)
-
-
-SYSTEM_LIBRARIES = {
-    "libGL.so": "libgl1",
-    "libgthread": "libglib2.0-0",
-    "libglib": "libglib2.0-0",
-    "libEGL": "libegl1",
-    "libGLES": "libgles2",
-    "libgomp": "libgomp1",
-}
-
-
-def missing_library(error: ImportError) -> str | None:
-    """What to install when a shared library is absent; None when it is another failure."""
-    text = str(error)
-    package = next((package for library, package in SYSTEM_LIBRARIES.items() if library in text), None)
-    if package is None:
-        return None
-    return (
-        f"the system library {text.partition(':')[0]}: not installed. On Debian and Ubuntu: sudo apt install {package}"
-    )
-
-
-def hush_libraries() -> None:
-    """Keep what native libraries write to the error stream (MediaPipe, FFmpeg, V4L2) away from the user's terminal.
-
-    Python's own error stream, with tracebacks and complaints, goes on. MIMICAM_NATIVE_LOG=1 shows everything.
-    """
-    if os.environ.get("MIMICAM_NATIVE_LOG"):
-        return
-    if sys.stderr is None:
-        return
-    sys.stderr.flush()
-    sys.stderr = os.fdopen(os.dup(2), "w", buffering=1, errors="backslashreplace")
-    nowhere = os.open(os.devnull, os.O_WRONLY)
-    os.dup2(nowhere, 2)
-    os.close(nowhere)
-
-
-def main() -> None:
-    """Entry point: a MimicamError becomes one line and an exit code."""
-    hush_libraries()
-    try:
-        app()
-    except ImportError as error:
-        message = missing_library(error)
-        if message is None:
-            raise
-        complaints.print(f"mimicam: {message}", style="red", soft_wrap=True, markup=False)
-        sys.exit(1)
-    except MimicamError as error:
-        complaints.print(f"mimicam: {error}", style="red", soft_wrap=True, markup=False)
-        if isinstance(error, StageError) and error.__cause__ is not None:
-            traceback.print_exception(error.__cause__)
-        sys.exit(error.exit_code)
-
-
-if __name__ == "__main__":
-    main()

@@ -16,18 +16,22 @@ import pytest
 from rich.text import Text
 from typer.main import get_command
 
+from engine.__main__ import missing_library
 from engine.capture.open import demo_clip
 from engine.capture.video_file import VideoFile
-from engine.cli import app, missing_library
+from engine.cli import app
 from engine.config import read_config
 from engine.errors import ConfigError
 from engine.puppet.format import Puppet, load_puppet
 
 
-def mimicam(*words: str, folder: Path | None = None) -> subprocess.CompletedProcess[str]:
+def mimicam(*words: str, folder: Path | None = None, path: Path | None = None) -> subprocess.CompletedProcess[str]:
+    """In a process of its own, in `folder`; modules in `path` stand before others."""
     environment = {k: v for k, v in os.environ.items() if k not in ("DISPLAY", "WAYLAND_DISPLAY")} | {"COLUMNS": "200"}
+    if path is not None:
+        environment["PYTHONPATH"] = str(path)
     return subprocess.run(
-        [sys.executable, "-m", "engine.cli", *words],
+        [sys.executable, "-m", "engine", *words],
         capture_output=True,
         text=True,
         timeout=100,
@@ -111,7 +115,7 @@ def test_interrupted_run_ends_in_order(tmp_path: Path, number: int) -> None:
     report, video = tmp_path / "report.json", tmp_path / "out.mp4"
     words = ["run", "--camera", "demo", "--output", f"file:{video}", "--size", "320x180", "--report", str(report)]
     process = subprocess.Popen(
-        [sys.executable, "-m", "engine.cli", *words], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
+        [sys.executable, "-m", "engine", *words], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
     )
     deadline = time.monotonic() + 60
     while not (video.exists() and video.stat().st_size > 20_000) and time.monotonic() < deadline:
@@ -230,6 +234,15 @@ def test_missing_system_library_says_what_to_install(error: str, package: str) -
     assert missing_library(ImportError("No module named 'x'")) is None
 
 
+def test_a_missing_library_is_told_before_anything_needs_it(tmp_path: Path) -> None:
+    (tmp_path / "cv2.py").write_text("raise ImportError('libGL.so.1: cannot open shared object file')\n")
+    answer = mimicam("doctor", path=tmp_path)
+    assert answer.returncode == 1
+    assert answer.stderr.strip() == (
+        "mimicam: the system library libGL.so.1: not installed. On Debian and Ubuntu: sudo apt install libgl1"
+    )
+
+
 def test_one_mimicam_performs_and_another_puppet_follows(tmp_path: Path) -> None:
     """Over the network: a recorded performance is told, a second process receives it as its camera."""
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as free:
@@ -237,7 +250,7 @@ def test_one_mimicam_performs_and_another_puppet_follows(tmp_path: Path) -> None
         address = f"livelink:127.0.0.1:{free.getsockname()[1]}"
     report = tmp_path / "report.json"
     quiet = ["--output", "null", "--size", "320x180", "--runtime", "none"]
-    follow = [sys.executable, "-m", "engine.cli", "run", "--camera", address, *quiet, "--report", str(report)]
+    follow = [sys.executable, "-m", "engine", "run", "--camera", address, *quiet, "--report", str(report)]
     process = subprocess.Popen(follow, stdout=subprocess.DEVNULL)
     told = mimicam("run", "--camera", "demo", *quiet, "--seconds", "6", "--send", address)
     assert told.returncode == 0, told.stderr

@@ -146,7 +146,7 @@ def check_mimicam() -> None:
         "90",
     ]
     run = subprocess.Popen(
-        [sys.executable, "-m", "engine.cli", "run", *words], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+        [sys.executable, "-m", "engine", "run", *words], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
     )
     deadline = time.monotonic() + 900
     while not capabilities("/dev/video10") & CAPTURE and run.poll() is None and time.monotonic() < deadline:
