@@ -118,14 +118,14 @@ def compare(output: Picture, truth: Picture, points_px: lm.Points) -> dict[str, 
 
 def evaluate(clip: Clip, outputs: list[Picture], judge: Judge) -> dict[str, float]:
     """Figures of a clip that drives its own first frame."""
-    gaps = clip.gaps()
     rows = [
         compare(output, truth, tracked.landmarks_px)
         for output, truth, tracked in zip(outputs, clip.truth, clip.tracked, strict=True)
         if tracked.landmarks_px is not None
     ]
     found = {name: float(np.mean([row[name] for row in rows])) for name in rows[0] if not name.startswith("inside")}
-    opened = [row for row, gap in zip(rows, gaps, strict=False) if gap > OPEN_GAP and "inside_truth" in row]
+    gaps = [gap for gap, tracked in zip(clip.gaps(), clip.tracked, strict=True) if tracked.landmarks_px is not None]
+    opened = [row for row, gap in zip(rows, gaps, strict=True) if gap > OPEN_GAP and "inside_truth" in row]
     if opened:
         found["L1, mouth, open"] = float(np.mean([row["L1, mouth"] for row in opened]))
         inside = np.mean([[row["inside_output"], row["inside_truth"]] for row in opened], axis=0)

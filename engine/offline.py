@@ -21,7 +21,7 @@ from engine.perform.drivers import SUFFIXES, load_moments
 from engine.perform.recording import Moment
 from engine.perform.replay import frames_of, tracked
 from engine.render.scene import Scene
-from engine.switchboard import Switchboard
+from engine.switchboard import Switchboard, refuse_swap_without_pictures
 from engine.track.footage import neutral_of_clip
 from engine.track.tracker import Tracked, Tracker
 from engine.trust.credentials import Ingredient
@@ -43,17 +43,12 @@ def render(
     With `neutral` `auto` it looks through the first seconds before it starts, `first` takes the first face. `progress` is told
     frames done and, where the file says so, frames in all. Raises MimicamError; what was rendered until then is playable.
     """
-    if output.exists() and output.samefile(driver):
+    if output.exists() and driver.exists() and output.samefile(driver):
         raise ConfigError(
             wanted="an output beside the driver", found=f"{output} is the driver", advice="Name another file."
         )
     performed = driver.suffix.lower() in SUFFIXES
-    if performed and config.mode == "swap":
-        raise ConfigError(
-            wanted="pictures of a performer to put the puppet's face on, in mode swap",
-            found=f"{driver}, which has none",
-            advice="Give a clip, or use mode portrait or face2face.",
-        )
+    refuse_swap_without_pictures(config.model_copy(update={"camera": str(driver)}), performed)
     config = config.model_copy(update={"output": (f"file:{output}",)})
     with running() as journal, ExitStack() as opened:
         board = Switchboard(config, journal=journal)

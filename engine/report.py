@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from math import isfinite
 from pathlib import Path
 from typing import Any
 
@@ -21,20 +23,26 @@ COUNTS = ("captured", "tracked", "rendered", "sent", "repeated", "out_of_order",
 STATES = ("live", "held", "easing", "still")
 
 
-def run_report(
-    meter: Meter,
-    skipped: int,
-    governor: Governor,
-    ladder: Sequence[Step],
-    runtime: str,
-    drawn_on: str,
-    memory_mb: dict[str, float],
-    setting: dict[str, Any],
-    failure: MimicamError | None,
-    protocols: dict[str, int],
-    sound: dict[str, Any] | None,
-) -> dict[str, Any]:
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What a run leaves to be told."""
+
+    meter: Meter
+    skipped: int  # frames
+    governor: Governor
+    ladder: Sequence[Step]
+    runtime: str
+    drawn_on: str
+    memory_mb: Mapping[str, float]
+    setting: dict[str, Any]
+    failure: MimicamError | None
+    protocols: dict[str, int]  # datagrams
+    sound: dict[str, Any] | None
+
+
+def run_report(outcome: Outcome) -> dict[str, Any]:
     """Everything that a run counted. Ages and durations in ms, memory in MB, rates in pictures a second."""
+    meter, failure = outcome.meter, outcome.failure
     frames = {name: meter.counted(name) for name in COUNTS}
     stages = {
         name: {f"{key}_ms": round(value, 3) for key, value in series.percentiles().items()}
@@ -42,23 +50,21 @@ def run_report(
     }
     first_s = None if meter.first_sent_s is None else round(meter.first_sent_s - meter.started_s, 3)
     return {
-        "frames": frames | {"skipped": skipped},
+        "frames": frames | {"skipped": outcome.skipped},
         "fps": round(meter.rate_hz(), 3),
         "age_ms": {key: round(value, 3) for key, value in meter.age.percentiles().items()},
         "stages": stages,
         "puppet_frames": {state: meter.counted(f"puppet_{state}") for state in STATES},
-        "governor": governor_report(governor, ladder, meter.started_s),
+        "governor": governor_report(outcome.governor, outcome.ladder, meter.started_s),
         "first_frame_s": first_s,
         "camera_reconnected": meter.counted("reconnected"),
-        "memory_mb": {
-            key: round(value, 1) for key, value in memory_mb.items() if value == value
-        },  # not if not a number
-        "protocols": protocols,  # datagrams
-        "sound": sound,
-        "runtime": runtime,
-        "drawn_on": drawn_on,
+        "memory_mb": {key: round(value, 1) for key, value in outcome.memory_mb.items() if isfinite(value)},
+        "protocols": outcome.protocols,
+        "sound": outcome.sound,
+        "runtime": outcome.runtime,
+        "drawn_on": outcome.drawn_on,
         "failure": None if failure is None else str(failure),
-        "setting": setting,
+        "setting": outcome.setting,
         "machine": describe(),
     }
 

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import signal
 import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import ParamSpec
 
 from rich.console import Console
 from rich.live import Live
@@ -16,26 +15,27 @@ from rich.live import Live
 from engine.config import RunConfig
 from engine.drive.attributes import Attributes
 from engine.drive.drive import Drive, open_drive, open_tracker
-from engine.drive.triggers import Triggers
-from engine.errors import ConfigError, MimicamError, StageError
+from engine.errors import MimicamError, StageError
+from engine.files import require_place
 from engine.live.governor import Governor
 from engine.live.meter import Meter
 from engine.live.pipeline import Pipeline
+from engine.live.signals import heard
 from engine.machine import memory_mb
 from engine.output.open import open_sinks, recordings_in
 from engine.output.stage import OutputStage, Sink
 from engine.perform.recording import SUFFIX
 from engine.perform.replay import Replay
-from engine.protocols.table import is_protocol
 from engine.render.ladder import Step, first_that_fits
 from engine.render.quality import LADDER
 from engine.render.scene import Scene
-from engine.report import print_report, run_report, write_json
-from engine.switchboard import Switchboard
+from engine.report import Outcome, print_report, run_report, write_json
+from engine.switchboard import Switchboard, refuse_swap_without_pictures
 from engine.track.tracker import Tracker
 from engine.trust.journal import Journal, running
 from kernels.warm_up import warm_up
 
+P = ParamSpec("P")
 SETTLED_S = 10.0  # memory is compared with what it was then
 RECENT_FRAMES = 30
 
@@ -68,36 +68,72 @@ def run(config: RunConfig, console: Console, replay: Replay | None = None) -> No
         _run(config, console, replay, journal)
 
 
-def _run(config: RunConfig, console: Console, replay: Replay | None, journal: Journal) -> None:
-    stop = threading.Event()
-    triggers = config.expressions.triggers()
-    _refuse_swap_without_pictures(config, replay)
-    drive: Drive  # opened last, the window that hears the keys before it
+@dataclass(frozen=True, slots=True)
+class _Opened:
+    """All that a loop needs."""
+
+    drive: Drive
     switchboard: Switchboard
+    sinks: list[Sink]
+    ladder: list[Step]
+    stop: threading.Event  # set where the window is asked to end
+
+
+def _run(config: RunConfig, console: Console, replay: Replay | None, journal: Journal) -> None:
+    refuse_swap_without_pictures(config, replay is not None)
+    if config.report is not None:
+        require_place(config.report, "the report")
+    with console.status("preparing"):
+        opened = _open(config, console, replay, journal)
+    outcome, recorded = _loop(config, opened, console)
+    if not isinstance(outcome.failure, StageError):  # a stage that hangs may still be using it
+        opened.drive.close()
+    report = run_report(outcome)
+    print_report(report, console)
+    failures = [outcome.failure]
+    if recorded:
+        with console.status("signing"):
+            failures += [
+                _failure_of(opened.switchboard.credentials().sign, path) for path in recordings_in(config.output)
+            ]
+    if config.report is not None:
+        failures.append(_failure_of(write_json, report, config.report))
+    first = next((failure for failure in failures if failure is not None), None)
+    if first is not None:
+        raise first
+
+
+def _open(config: RunConfig, console: Console, replay: Replay | None, journal: Journal) -> _Opened:
+    triggers, stop = config.expressions.triggers(), threading.Event()
+    drive: Drive  # opened last, the window that hears the keys before it
+    switchboard = prepare(config, lambda text: console.print(text, markup=False), journal)
     keys = config.expressions.key_actions(triggers) | {
         "n": lambda: drive.performer.recapture(), "q": stop.set, "esc": stop.set,
-        "m": lambda: switchboard.ask_mode(), "p": lambda: switchboard.ask_puppet(), "b": lambda: switchboard.ask_blend(),
+        "m": switchboard.ask_mode, "p": switchboard.ask_puppet, "b": switchboard.ask_blend,
     }  # fmt: skip
     attributes = Attributes(config.attributes)
-    with console.status("preparing"):
-        switchboard = prepare(config, lambda text: console.print(text, markup=False), journal)
-        scene = switchboard.scene
-        ladder = scene.ladder() if config.target_age_ms else [Step(LADDER[0], 0.0)]
-        sinks = open_sinks(
-            config.output,
-            config.size,
-            config.rate,
-            keys,
-            attributes.sliders() if config.sliders else (),
-        )
-        drive = _open_or_close(config, triggers, attributes, replay, sinks, console)
-    meter = Meter()
+    sliders = attributes.sliders() if config.sliders else ()
+    ladder = switchboard.scene.ladder() if config.target_age_ms else [Step(LADDER[0], 0.0)]
+    sinks = open_sinks(config.output, config.size, config.rate, keys, sliders)
+    try:
+        drive = open_drive(config, triggers, attributes, replay, console.print)
+    except BaseException:
+        for sink in sinks:
+            sink.close()
+        raise
+    return _Opened(drive, switchboard, sinks, ladder, stop)
+
+
+def _loop(config: RunConfig, opened: _Opened, console: Console) -> tuple[Outcome, bool]:
+    """What the run came to, and whether its recordings are whole."""
+    drive, switchboard, ladder = opened.drive, opened.switchboard, opened.ladder
+    scene, meter = switchboard.scene, Meter()
     governor = Governor(len(ladder), config.target_age_ms, first_that_fits(ladder, config.rate))
     scene.quality = ladder[governor.level].quality
-    pipeline = Pipeline(drive.performer.source, drive, scene, OutputStage(sinks, config.rate), meter)
+    pipeline = Pipeline(drive.performer.source, drive, scene, OutputStage(opened.sinks, config.rate), meter)
     memory: dict[str, float] = {}
     failure: MimicamError | None = None
-    with _signals(drive.performer.recapture), Live(console=console, refresh_per_second=4, transient=True) as live:
+    with heard(drive.performer.recapture), Live(console=console, refresh_per_second=4, transient=True) as live:
 
         def watch() -> None:
             scene.quality = ladder[governor.look(meter.age, time.monotonic())].quality
@@ -105,7 +141,7 @@ def _run(config: RunConfig, console: Console, replay: Replay | None, journal: Jo
             live.update(status_line(meter, pipeline.skipped(), scene.quality.name, drive.counted()))
             if "settled" not in memory and time.monotonic() - meter.started_s > SETTLED_S:
                 memory["settled"] = memory_mb()
-            if stop.is_set() or drive.ended:
+            if opened.stop.is_set() or drive.ended:
                 pipeline.stop()
 
         try:
@@ -114,61 +150,21 @@ def _run(config: RunConfig, console: Console, replay: Replay | None, journal: Jo
             failure = error
     memory["end"] = memory_mb()
     meter.count("reconnected", drive.performer.source.reconnected)
-    report = run_report(
-        meter, pipeline.skipped(), governor, ladder, scene.runtime, scene.drawn_on, memory, _setting(config), failure,
+    setting = config.model_dump(mode="json", exclude={"report", "seconds"}, exclude_none=True)
+    outcome = Outcome(
+        meter, pipeline.skipped(), governor, ladder, scene.runtime, scene.drawn_on, memory, setting, failure,
         drive.counted(), drive.sound(),
     )  # fmt: skip
-    if not isinstance(failure, StageError):  # a stage that hangs may still be using it
-        drive.close()
-    print_report(report, console)
-    if config.report is not None:
-        write_json(report, config.report)
-    if pipeline.output_ended and meter.counted("rendered"):
-        unsigned = _sign(recordings_in(config.output), switchboard, console)
-        failure = failure or unsigned
-    if failure is not None:
-        raise failure
+    return outcome, pipeline.output_ended and bool(meter.counted("rendered"))
 
 
-def _sign(recordings: list[Path], switchboard: Switchboard, console: Console) -> MimicamError | None:
-    """Put credentials into recordings that are done; what kept one from it."""
-    with console.status("signing"):
-        try:
-            for recording in recordings:
-                switchboard.credentials().sign(recording)
-        except MimicamError as error:
-            return error
-    return None
-
-
-def _refuse_swap_without_pictures(config: RunConfig, replay: Replay | None) -> None:
-    if config.mode == "swap" and (replay is not None or config.camera == "none" or is_protocol(config.camera)):
-        raise ConfigError(
-            wanted="pictures of a performer to put the puppet's face on, in mode swap",
-            found="a recorded performance" if replay is not None else f"--camera {config.camera}, which has none",
-            advice="Use a camera, a clip or demo; or mode portrait or face2face.",
-        )
-
-
-def _open_or_close(
-    config: RunConfig,
-    triggers: Triggers,
-    attributes: Attributes,
-    replay: Replay | None,
-    sinks: list[Sink],
-    console: Console,
-) -> Drive:
-    """Whoever performs; the sinks are closed again where that can't be opened."""
+def _failure_of(work: Callable[P, object], *given: P.args, **named: P.kwargs) -> MimicamError | None:
+    """Do it; what kept one from it."""
     try:
-        return open_drive(config, triggers, attributes, replay, console.print)
-    except BaseException:
-        for sink in sinks:
-            sink.close()
-        raise
-
-
-def _setting(config: RunConfig) -> dict[str, Any]:
-    return config.model_dump(mode="json", exclude={"report", "seconds"}, exclude_none=True)
+        work(*given, **named)
+    except MimicamError as error:
+        return error
+    return None
 
 
 def status_line(meter: Meter, skipped: int, quality: str, counted: dict[str, int]) -> str:
@@ -179,20 +175,3 @@ def status_line(meter: Meter, skipped: int, quality: str, counted: dict[str, int
         f"quality {quality}   skipped {skipped}   repeated {meter.counted('repeated')}   without performer {without}"
         + "".join(f"   {name.replace('_', ' ')} {count}" for name, count in counted.items())
     )
-
-
-@contextmanager
-def _signals(recapture: Callable[[], None]) -> Iterator[None]:
-    """SIGTERM ends a run as Ctrl-C does; SIGUSR1 takes a new neutral, for machines without a window."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    wanted: dict[int, Callable[..., None]] = {signal.SIGTERM: signal.default_int_handler}
-    if hasattr(signal, "SIGUSR1"):
-        wanted[signal.SIGUSR1] = lambda *_: recapture()
-    before = {number: signal.signal(number, handler) for number, handler in wanted.items()}
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)

@@ -9,8 +9,10 @@ from pathlib import Path
 from typing import TypeVar
 
 from engine.config import BADGE_TEXT, RunConfig
+from engine.errors import ConfigError
 from engine.names import BlendName, ModeName
 from engine.output.open import outlets_of
+from engine.protocols.table import is_protocol
 from engine.puppet.consent import WITHOUT_BADGE
 from engine.puppet.format import Puppet, load_puppet
 from engine.puppet.shipped import find_puppet, known_puppets
@@ -111,7 +113,8 @@ class Switchboard:
                 return
 
     def _next_blend(self) -> None:
-        wanted: BlendName = _after(list(BLENDS), self.scene.view.blend)[0]
+        wanted: BlendName = _after(list(BLENDS), self.scene.blend)[0]
+        self._stage = replace(self._stage, blend=wanted)  # of views to come
         self.scene.set_blend(wanted)
         self._tell(f"blend: {wanted}")
 
@@ -125,6 +128,16 @@ class Switchboard:
         self.scene.show(view, seal)
         self._tell(f"{mode} with {puppet.stem}")
         return True
+
+
+def refuse_swap_without_pictures(config: RunConfig, performed: bool) -> None:
+    """ConfigError where mode swap has nobody to put a face on: `performed` is a recorded performance."""
+    if config.mode == "swap" and (performed or config.camera == "none" or is_protocol(config.camera)):
+        raise ConfigError(
+            wanted="pictures of a performer to put the puppet's face on, in mode swap",
+            found="a performance" if performed else f"--camera {config.camera}, which has none",
+            advice="Use a camera, a clip or demo; or mode portrait or face2face.",
+        )
 
 
 def _after(values: list[T], value: T) -> list[T]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
+from fractions import Fraction
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from itertools import repeat
@@ -223,6 +224,44 @@ def test_stream_over_http() -> None:
     assert frames[-1] is not None
     assert frames[0] is not None
     assert frames[-1].captured_s - frames[0].captured_s > 3.5 / 30  # a finite stream keeps its own pace
+
+
+class Timed:
+    """A connection to a recording that begins at `first_s` of its own time, and breaks or ends after three pictures."""
+
+    duration = 1_000_000
+
+    def __init__(self, first_s: float, *, breaks: bool = False) -> None:
+        self._first_s, self._breaks = first_s, breaks
+
+    def decode(self, video: int) -> Iterator[av.VideoFrame]:
+        for index in range(3):
+            picture = av.VideoFrame.from_ndarray(np.full((16, 16, 3), 99, np.uint8), format="bgr24")
+            picture.pts, picture.time_base = round(1000 * (self._first_s + index / 10)), Fraction(1, 1000)
+            yield picture
+        if self._breaks:
+            raise av.InvalidDataError(1, "the line broke")
+
+    def close(self) -> None:
+        pass
+
+
+def test_a_finite_stream_begins_at_once_whatever_its_clock_says(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = {"now": 0.0}
+    monkeypatch.setattr(stream_module, "open_container", lambda *_: Timed(3600.0))
+    monkeypatch.setattr(stream_module.time, "monotonic", lambda: clock["now"])
+    monkeypatch.setattr(stream_module.time, "sleep", lambda s: clock.update(now=clock["now"] + s))
+    stream = NetworkStream("http://127.0.0.1/late.ts")
+    clock["now"] = 5.0  # something else was warmed up meanwhile
+    times = [frame.captured_s for frame in iter(stream.read, None)]
+    assert times == pytest.approx([5.0, 5.1, 5.2])
+
+
+def test_a_finite_stream_that_breaks_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(stream_module, "open_container", lambda *_: Timed(0.0, breaks=True))
+    stream = NetworkStream("http://127.0.0.1/broken.ts")
+    with pytest.raises(SourceError, match="breaks after 3 frames"):
+        list(iter(stream.read, None))
 
 
 def test_live_stream_turns_dark_when_it_breaks_and_reconnects(monkeypatch: pytest.MonkeyPatch) -> None:

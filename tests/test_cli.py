@@ -69,6 +69,7 @@ def mimicam(*words: str, folder: Path | None = None, path: Path | None = None) -
         (["run", "--size", "huge"], 2, "a usable value for 'size': 'huge'"),
         (["run", "--camera", "demo", "--output", "null", "--output", "null"], 2, "each output once"),
         (["puppet", "check", "nobody.puppet"], 4, "there is nothing"),
+        (["puppet", "new", "ada.jpg", "--consent", "synthetic"], 2, "a new puppet called 'ada': there is one already"),
         (["puppet", "new", "x.jpg", "--out", "x.puppet", "--consent", "stolen"], 2, "a consent record"),
         (["puppet", "new", "x.jpg", "--out", "x.puppet", "--consent", "agreement:none.pdf"], 2, "no such file"),
     ],
@@ -101,6 +102,14 @@ def test_run_writes_a_recording_and_a_report(tmp_path: Path) -> None:
     recorded = list(VideoFile(video))
     assert len(recorded) >= 0.5 * frames["sent"]
     assert recorded[0].bgr.shape == (360, 640, 3)
+
+
+def test_a_report_that_cannot_be_written_is_said_before_the_run(tmp_path: Path) -> None:
+    words = ["run", "--camera", "demo", "--output", "null", "--report", "/nowhere/at/all.json", "--seconds", "1"]
+    started = mimicam(*words, folder=tmp_path)
+    assert started.returncode == 5
+    assert "to write the report" in started.stderr
+    assert "pictures a second" not in started.stdout
 
 
 def test_end_of_a_file_ends_the_run(tmp_path: Path, demo_frames: list) -> None:
@@ -145,6 +154,14 @@ def test_render_is_one_frame_for_one_and_the_same_every_time(tmp_path: Path, dem
         outputs.append([f.bgr.tobytes() for f in VideoFile(out)])
     assert len(outputs[0]) == 20
     assert outputs[0] == outputs[1]
+
+
+def test_render_of_a_driver_that_is_not_there(tmp_path: Path) -> None:
+    (tmp_path / "out.mp4").write_bytes(b"of before")
+    result = mimicam("render", "--driver", "missing.mp4", "--output", "out.mp4", folder=tmp_path)
+    assert result.returncode == 3
+    assert "missing.mp4: no such file" in result.stderr
+    assert (tmp_path / "out.mp4").read_bytes() == b"of before"
 
 
 def test_render_does_not_write_over_its_driver(tmp_path: Path) -> None:

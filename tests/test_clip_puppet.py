@@ -16,6 +16,7 @@ from engine.errors import PuppetError
 from engine.live.frame import Frame
 from engine.names import Play
 from engine.output.video_file import VideoFileSink
+from engine.puppet import make_clip
 from engine.puppet.clip import Analysis, frame_at
 from engine.puppet.consent import Consent
 from engine.puppet.format import Puppet, load_puppet, save_puppet
@@ -70,6 +71,15 @@ def test_a_clip_with_a_cut_keeps_its_longer_part(demo_frames: Pictures, bruno: P
     found = made(tmp_path / "cut.mp4", demo_frames[:20] + [other] * 8 + demo_frames[20:60])
     assert found.puppet.clip is not None
     assert (found.first, found.left_out, len(found.puppet.clip)) == (28, 28, 40)
+
+
+def test_a_clip_that_is_too_much_for_a_puppet_says_where_it_was_cut(
+    demo_frames: Pictures, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(make_clip, "MOST_FRAMES", 35)
+    found = made(tmp_path / "clip.mp4", demo_frames[:40])
+    assert found.puppet.clip is not None
+    assert (len(found.puppet.clip), found.ended) == (35, "a puppet holds no more")
 
 
 def test_a_face_that_leaves_the_picture_ends_the_stretch(demo_frames: Pictures, tmp_path: Path) -> None:

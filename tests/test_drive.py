@@ -233,10 +233,31 @@ def test_lids_that_are_lowered_are_no_blinks() -> None:
     assert np.array_equal(ranges.most[BLINKS], before)
 
 
-def test_what_is_sent_cannot_be_its_own_performer() -> None:
-    for camera in ("livelink", "livelink:0.0.0.0"):
-        with pytest.raises(ConfigError, match="listens there"):
-            open_drive(RunConfig(camera=camera, send=("livelink",)), Triggers([]))
+@pytest.mark.parametrize("camera", ["livelink", "livelink:0.0.0.0@127.0.0.1", "livelink@127.0.0.1"])
+@pytest.mark.parametrize("send", ["livelink", "livelink:localhost"])
+def test_what_is_sent_cannot_be_its_own_performer(camera: str, send: str) -> None:
+    with pytest.raises(ConfigError, match="listens there"):
+        open_drive(RunConfig(camera=camera, send=(send,)), Triggers([]))
+
+
+def test_what_a_listener_would_not_take_may_be_sent_past_it() -> None:
+    """To another port, or to a listener that hears somebody else alone."""
+    for camera, send in (("livelink", "livelink:11112"), ("livelink:0.0.0.0@192.0.2.1", "livelink")):
+        drive = open_drive(RunConfig(camera=camera, send=(send,)), Triggers([]))
+        drive.performer.source.close()
+        drive.close()
+
+
+def test_another_sender_has_a_rest_of_its_own() -> None:
+    track = SampleTracker()
+    poses = [(0, (5.0, 0.0, 0.0)), (0, (9.0, 0.0, 0.0)), (1, (30.0, 0.0, 0.0)), (1, (31.0, 0.0, 0.0))]
+    turned = []
+    for sender, angles in poses:
+        sent = Sample(np.zeros(arkit.COUNT), angles, np.zeros(3, np.float32))
+        shown = track(SampleFrame(NO_PICTURE, 0, 0.0, sent, sender)).performance
+        assert shown is not None
+        turned.append(shown.head.angles_deg[0])
+    assert turned == [0.0, 4.0, 0.0, 1.0]
 
 
 def test_a_called_closed_mouth_takes_back_an_open_jaw() -> None:

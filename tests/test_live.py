@@ -133,6 +133,21 @@ def test_the_last_frame_reaches_the_output_at_the_end_of_a_file() -> None:
     assert seen == sorted(set(seen))
 
 
+def test_nothing_is_shown_after_the_end() -> None:
+    """The end of a source is no silence to be filled: what a recording ends with is its last frame."""
+
+    class Asked(Plain):
+        count = 0
+
+        def idle(self, now_s: float) -> Rendered | None:
+            self.count += 1
+            return None
+
+    asked = Asked()
+    run("ok*20", render=asked)
+    assert asked.count == 0
+
+
 @pytest.mark.parametrize("stage", ["track", "render", "output"])
 def test_a_failing_stage_ends_the_run_with_its_cause(stage: str) -> None:
     class Broken(NullSink):

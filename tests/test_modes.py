@@ -186,6 +186,27 @@ def test_a_lost_performer_never_gets_through_a_swap(bruno: Puppet, dora: Tracked
     assert np.array_equal(idle.frame.bgr, between.frame.bgr)
 
 
+def test_who_speaks_without_a_face_is_shown_as_the_portrait_after_a_swap(bruno: Puppet, dora: Tracked) -> None:
+    """Sound performs while the face is lost: no picture stands still, and the face that comes back fades in."""
+    swap, still = SwapView(bruno, *size(dora)), PortraitView(bruno, *size(dora))
+    speaks = Tracked(lost(dora.frame.bgr, 0.0).frame, None, None, performance({"jawOpen": 0.4}))
+    assert speaks.performance is not None
+
+    def shown(tracked: Tracked, at_s: float) -> Picture:
+        assert tracked.performance is not None
+        return swap.draw(Shown(tracked.performance, at_s, PuppetState.LIVE, 1.0, tracked), LADDER[0])
+
+    swapped = shown(dora, 10.0)
+    portrait = still.draw(Shown(speaks.performance, 0.0), LADDER[0])
+    away = [float(apart(shown(speaks, 10.0 + at_s), portrait).mean()) for at_s in (0.1, 0.2, 0.3, 0.5)]
+    assert away == sorted(away, reverse=True)
+    assert away[0] > 1
+    assert away[-1] == 0
+    back = [float(apart(shown(dora, 11.0 + at_s), swapped).mean()) for at_s in (0.0, 0.1, 0.2, 0.5)]
+    assert back == sorted(back, reverse=True)
+    assert back[-1] < 1  # colours have followed the time that went by
+
+
 def test_a_canvas_is_whoevers_asked_for_it(bruno: Puppet, dora: Tracked, clip_view: ClipView) -> None:
     """The scene writes badge and mark on it: nothing of that may come back in a later picture."""
     assert dora.performance is not None
@@ -368,6 +389,11 @@ def test_a_switchboard_goes_through_modes_puppets_and_blends() -> None:
     assert told[3].startswith("blend: ")
     board.serve()
     assert len(told) == 4
+    chosen = board.scene.blend
+    assert told[3] == f"blend: {chosen}"
+    board.ask_puppet()
+    board.serve()
+    assert board.scene.blend == chosen  # of what comes after, too
 
 
 def test_a_mode_asked_for_at_the_start_must_be_there() -> None:

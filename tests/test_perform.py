@@ -30,6 +30,7 @@ from engine.live.pipeline import Pipeline
 from engine.offline import render
 from engine.output.null import NullSink
 from engine.output.stage import OutputStage
+from engine.perform import record as record_module
 from engine.perform.drivers import load_moments, save_moments
 from engine.perform.record import record
 from engine.perform.recording import MOST_FRAMES, SHAPES, Moment, find_performance, load_performance, save_performance
@@ -160,6 +161,27 @@ def test_what_was_recorded_is_kept_when_the_camera_fails(tmp_path: Path, demo_fr
     moments = load_performance(path)
     assert 1 <= len(moments) <= 6
     assert any(moment.performance is not None for moment in moments)
+
+
+def test_a_recording_ends_when_a_file_is_full(
+    tmp_path: Path, demo_frames: list[np.ndarray], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(record_module, "MOST_FRAMES", 3)
+    path, tracker = tmp_path / "a.performance", Tracker()
+    tracker.warm_up(demo_frames[0])
+    assert len(record(SyntheticCamera("ok*100000", demo_frames, 30.0), tracker, path, None)) == 3
+    assert len(load_performance(path)) == 3
+
+
+def test_what_was_recorded_is_kept_when_closing_fails(tmp_path: Path, demo_frames: list[np.ndarray]) -> None:
+    class Stubborn(Tracker):
+        def close(self) -> None:
+            raise RuntimeError("on purpose")
+
+    path = tmp_path / "a.performance"
+    with pytest.raises(RuntimeError, match="on purpose"):
+        record(SyntheticCamera("ok*3", demo_frames, 10.0), Stubborn(), path, None)
+    assert load_performance(path)
 
 
 class Looking:

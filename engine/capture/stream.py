@@ -28,14 +28,14 @@ class NetworkStream:
         self.reconnected = 0
         self._connect()
         self._finite = self._container.duration is not None
-        self._began_s = time.monotonic()
+        self._began_s: float | None = None  # when the stream's time was 0
 
     def _connect(self) -> None:
         self._container = open_container(self._address, LOW_DELAY)
         self._pictures = self._container.decode(video=0)
 
     def read(self) -> Frame | None:
-        """The next frame; None at the end of a finite stream."""
+        """The next frame; None at the end of a finite stream. SourceError where that breaks."""
         bgr = self._decode() if self._away is None else None
         if bgr is None:
             if self._finite:
@@ -46,15 +46,23 @@ class NetworkStream:
         return Frame(bgr, self._index, time.monotonic())
 
     def _decode(self) -> NDArray[np.uint8] | None:
-        """The next picture; None where the stream ended or broke."""
+        """The next picture; None where the stream ended or a live one broke."""
         try:
             picture = next(self._pictures, None)
-        except (av.FFmpegError, OSError):
+        except (av.FFmpegError, OSError) as error:
+            if self._finite:
+                raise SourceError(
+                    wanted=f"all of {self._address}",
+                    found=f"it breaks after {self._index + 1} frames: {error}",
+                    advice="Try it again, or another copy of it.",
+                ) from error
             picture = None
         if picture is None:
             return None
         if self._finite and picture.time is not None:
-            time.sleep(max(0.0, self._began_s + picture.time - time.monotonic()))
+            now_s = time.monotonic()
+            self._began_s = now_s - picture.time if self._began_s is None else self._began_s
+            time.sleep(max(0.0, self._began_s + picture.time - now_s))
         return np.ascontiguousarray(picture.to_ndarray(format="bgr24"))
 
     def _black(self) -> NDArray[np.uint8]:

@@ -91,8 +91,14 @@ class PacedVideo:
         self._last_s = 0.0
 
     def read(self) -> Frame | None:
-        """The next frame, when it is due; None at the end."""
+        """The next frame, when it is due; None at the end. SourceError after what comes before damage."""
         frame = self._next()
+        if frame is None and self._video.damaged:
+            raise SourceError(
+                wanted=f"all of {self._path}",
+                found=f"it is damaged after {self._index + 1} frames",
+                advice="Use another copy of it.",
+            )
         if frame is None:
             return None
         self._last_s = self._shift_s + frame.captured_s
@@ -104,7 +110,7 @@ class PacedVideo:
 
     def _next(self) -> Frame | None:
         frame = next(self._frames, None)
-        if frame is None and self._loop:
+        if frame is None and self._loop and not self._video.damaged:
             self._video.close()
             self._video = VideoFile(self._path)
             self._frames = iter(self._video)

@@ -104,7 +104,6 @@ def open_drive(
     tell: Callable[[str], object] = lambda text: None,
 ) -> Drive:
     """Open everything that performs, or nothing: MimicamError for what can't be opened. `tell` gets what is worth a line."""
-    _refuse_echo(config)
     with ExitStack() as opened, ExitStack() as undone:
         lips = _open_lips(config.sound)
         if lips is not None:
@@ -115,6 +114,7 @@ def open_drive(
             opened.callback(broadcasts[-1].close)
         performer = _open_performer(config, replay, opened, tell)
         undone.callback(performer.source.close)
+        _refuse_echo(performer.source, broadcasts)
         acts: list[Act] = []
         if performer.ranges is not None and performer.tracker is not None:
             acts.append(Ranging(performer.ranges, performer.tracker.calibration))
@@ -138,17 +138,13 @@ def open_drive(
         return Drive(performer, acts, lips, broadcasts, alone, opened.pop_all())
 
 
-def _refuse_echo(config: RunConfig) -> None:
+def _refuse_echo(source: Source, broadcasts: Sequence[Broadcast]) -> None:
     """ConfigError where what is sent would come back in as the performer, and lock the true one out."""
-    if not is_protocol(config.camera):
-        return
-    heard = parse_endpoint(config.camera)
-    for spec in config.send:
-        sent = parse_endpoint(spec)
-        if sent.port == heard.port and heard.host in (sent.host, "0.0.0.0", "::"):
+    for broadcast in broadcasts:
+        if isinstance(source, ProtocolSource) and source.would_hear(*broadcast.address):
             raise ConfigError(
-                wanted=f"to send {spec} to another program than this one",
-                found=f"--camera {config.camera} listens there",
+                wanted=f"to send to another program than this one at {broadcast.address[0]} port {broadcast.address[1]}",
+                found="--camera listens there",
                 advice="Give --send or --camera another port.",
             )
 

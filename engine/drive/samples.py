@@ -40,11 +40,12 @@ def performance_of(sample: Sample, rest: Sample) -> Performance | None:
 
 
 class SampleTracker:
-    """The track stage for another program's performance: the head's rest is where it was first seen."""
+    """The track stage for another program's performance: the head's rest is where it was first seen, anew for each sender."""
 
     def __init__(self) -> None:
         self._rest: Sample | None = None
         self._again = False
+        self._sender = 0
 
     def recapture(self) -> None:
         """The head's next pose is its rest. May be called from any thread."""
@@ -52,7 +53,9 @@ class SampleTracker:
 
     def __call__(self, frame: Frame) -> Tracked:
         """What came with a frame of `ProtocolSource`."""
-        sample = ProtocolSource.sample(frame)
+        sample, sender = ProtocolSource.sample(frame), ProtocolSource.sender(frame)
+        if sender != self._sender:
+            self._rest, self._sender = None, sender
         if sample.seen and (self._rest is None or self._again):
             self._rest, self._again = sample, False
         performance = None if self._rest is None else performance_of(sample, self._rest)

@@ -190,6 +190,8 @@ class Pipeline:
     def _run_render(self) -> None:
         while not self._tracked.done:
             item = self._tracked.take(SILENCE_S)
+            if item is None and self._tracked.done:
+                return
             if item is None:
                 shown = self._render.idle(time.monotonic())
             else:

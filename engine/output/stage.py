@@ -69,7 +69,6 @@ class OutputStage:
                 last = rendered or last
                 if rendered is None and last is not None and not inbox.done:
                     timetable = timetable or Pacer(self._rate_hz)
-                    timetable.remaining_s(time.monotonic())
                     timetable.tick(time.monotonic())
                     self._repeat(last, meter)
         finally:

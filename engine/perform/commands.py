@@ -1,4 +1,4 @@
-"""`mimicam perform record | replay`."""
+"""`mimicam perform record | convert | replay`."""
 
 from __future__ import annotations
 
@@ -28,12 +28,15 @@ def record(
     from engine.drive.drive import open_drive
     from engine.drive.triggers import Triggers
     from engine.perform.record import record as record_performance
+    from engine.perform.recording import MOST_FRAMES
 
     settings = options.settings_of(None, camera=camera, neutral=neutral, remember=False, sound=sound)
     drive = open_drive(settings, Triggers([]), tell=console.print)
-    moments = record_performance(drive.performer.source, drive, out, seconds)
+    moments = record_performance(drive.performer.source, drive, out, seconds, drive.performer.recapture)
     lost = sum(moment.performance is None for moment in moments)
     console.print(f"{out}: {len(moments)} frames, {lost} of them without a performer" if moments else "nothing came")
+    if len(moments) == MOST_FRAMES:
+        console.print("that is the longest that a file may be: the rest was not kept")
 
 
 @app.command("convert")

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Final
 
 from engine.drive.samples import performance_of, sample_of
-from engine.errors import ConfigError
+from engine.errors import ConfigError, SourceError
 from engine.face.model import face_model
 from engine.face.performance import HeadMotion, Performance
 from engine.perform.recording import MOST_FRAMES, SUFFIX, Moment, load_performance, save_performance
@@ -48,7 +48,8 @@ def save_moments(moments: list[Moment], path: Path) -> None:
 
 def _of_samples(path: Path) -> list[Moment]:
     """Each row; the head's rest is where it is in the first one with a face."""
-    rows = load_csv(path)[:MOST_FRAMES]
+    rows = load_csv(path)
+    _refuse_longer(path, len(rows))
     rest = next((sample for _, sample in rows if sample.seen), None)
     return [Moment(time_s, None if rest is None else performance_of(sample, rest)) for time_s, sample in rows]
 
@@ -56,10 +57,20 @@ def _of_samples(path: Path) -> list[Moment]:
 def _of_speech(path: Path) -> list[Moment]:
     """The mouth at a steady rate; a silent face is at rest, not lost."""
     speech = mouth_of_file(path)
-    count = min(MOST_FRAMES, max(1, round(float(speech.mouths.times_s[-1]) * RATE_HZ)))
+    count = max(1, round(float(speech.mouths.times_s[-1]) * RATE_HZ))
+    _refuse_longer(path, count)
     moments = []
     for index in range(count):
         heard = speech.at(index / RATE_HZ)
         shown = Performance.neutral() if heard is None else Performance(HeadMotion.still(), face_model().offsets(heard))
         moments.append(Moment(index / RATE_HZ, shown))
     return moments
+
+
+def _refuse_longer(path: Path, frames: int) -> None:
+    if frames > MOST_FRAMES:
+        raise SourceError(
+            wanted=f"at most {MOST_FRAMES} frames in {path}, the longest that a performance may be",
+            found=f"{frames}",
+            advice="Cut it into pieces.",
+        )

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Protocol
 
+from engine.errors import StageError
 from engine.files import require_place
 from engine.live.frame import Frame
 from engine.live.meter import Meter
 from engine.live.pipeline import Pipeline, Source
+from engine.live.signals import heard
 from engine.output.null import NullSink
 from engine.output.stage import OutputStage
 from engine.perform.recording import MOST_FRAMES, Moment, save_performance
@@ -26,8 +29,13 @@ class Notes:
         """Keep it; what is beyond the longest file is not."""
         now_s = tracked.frame.captured_s
         self._begin_s = now_s if self._begin_s is None else self._begin_s
-        if len(self.moments) < MOST_FRAMES:
+        if not self.full:
             self.moments.append(Moment(now_s - self._begin_s, tracked.performance))
+
+    @property
+    def full(self) -> bool:
+        """There is no room for more in a file."""
+        return len(self.moments) == MOST_FRAMES
 
     def idle(self, now_s: float) -> None:
         """Nothing is seen, nothing is kept."""
@@ -45,17 +53,36 @@ class Track(Protocol):
         ...
 
 
-def record(source: Source, tracker: Track, path: Path, seconds: float | None) -> list[Moment]:
-    """Track `source` until it ends, `seconds` have passed or Ctrl-C, and write what was seen, also when something fails.
+def record(
+    source: Source,
+    tracker: Track,
+    path: Path,
+    seconds: float | None,
+    recapture: Callable[[], None] = lambda: None,
+) -> list[Moment]:
+    """Track `source` until it ends, `seconds` have passed, a file is full, Ctrl-C or SIGTERM, and write what was seen, also when
+    something fails.
 
     Returns what was written. MimicamError for whatever stopped it before its time.
     """
-    notes, meter = Notes(), Meter()
+    notes = Notes()
+    pipeline = Pipeline(source, tracker, notes, OutputStage([NullSink()], 30.0), Meter())
+
+    def watch() -> None:
+        if notes.full:
+            pipeline.stop()
+
+    hangs = False
     try:
         require_place(path, "the performance")
-        Pipeline(source, tracker, notes, OutputStage([NullSink()], 30.0), meter).run(seconds)
+        with heard(recapture):
+            pipeline.run(seconds, watch)
+    except StageError:
+        hangs = True  # a stage may still be using the tracker
+        raise
     finally:
-        tracker.close()
         if notes.moments:
             save_performance(notes.moments, path)
+        if not hangs:
+            tracker.close()
     return notes.moments

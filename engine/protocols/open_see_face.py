@@ -60,7 +60,7 @@ POINTS: Final = (
 CORNERS: Final = ((36, 39), (42, 45))  # of the right and the left eye, the performer's
 _FACE: Final = struct.Struct("<di2f2fBf4f3f3f68f136f210f14f")
 _HEAD: Final = struct.Struct("<di2f2fBf4f3f3f")
-_CONFIDENCES, _PAIRS, _TRIPLES, _FEATURES = 68, 136, 210, 14
+_CONFIDENCES, _PAIRS, _FEATURES = 68, 136, 14
 
 
 class Decoder:

@@ -36,6 +36,7 @@ class SampleFrame(Frame):
     """A frame that brings its sample along."""
 
     sample: Sample
+    sender: int = 0  # counts up as one sender takes another one's place
 
 
 class ProtocolSource:
@@ -83,14 +84,27 @@ class ProtocolSource:
         if newest is None:
             self._greet()
         self._index += 1
-        return SampleFrame(NO_PICTURE, self._index, time.monotonic(), newest or lost())
+        return SampleFrame(NO_PICTURE, self._index, time.monotonic(), newest or lost(), self.reconnected)
+
+    def would_hear(self, host: str, port: int) -> bool:
+        """What this machine sends to that address, in numbers, arrives here and counts."""
+        try:
+            sent_from = _way_to(host, port)
+        except OSError:
+            return False
+        target, listening_at = _plain(host), _plain(self.address[0])
+        here = target == _plain(sent_from) and (listening_at == target or listening_at.is_unspecified)
+        return here and port == self.address[1] and (self._allowed is None or target in self._allowed)
 
     @staticmethod
     def sample(frame: Frame) -> Sample:
         """The sample of a frame that a protocol's source read, for the track stage; from any thread."""
-        if not isinstance(frame, SampleFrame):
-            raise TypeError("a frame of another source has no sample")
-        return frame.sample
+        return _with_sample(frame).sample
+
+    @staticmethod
+    def sender(frame: Frame) -> int:
+        """Likewise a number of who sent it, another one for each that took another one's place."""
+        return _with_sample(frame).sender
 
     def close(self) -> None:
         """Free the port."""
@@ -145,6 +159,12 @@ class ProtocolSource:
         self._greeted_s = now_s
         with contextlib.suppress(OSError):  # no way to it yet; the next silence tries again
             self._socket.sendto(hello, (self._endpoint.sender, self._endpoint.protocol.port))
+
+
+def _with_sample(frame: Frame) -> SampleFrame:
+    if not isinstance(frame, SampleFrame):
+        raise TypeError("a frame of another source has no sample")
+    return frame
 
 
 def _listen(endpoint: Endpoint) -> socket.socket:

@@ -37,6 +37,11 @@ class Broadcast:
             ) from error
         self._address = address
 
+    @property
+    def address(self) -> tuple[str, int]:
+        """Host, in numbers, and port that it sends to."""
+        return str(self._address[0]), int(self._address[1])
+
     def __call__(self, sample: Sample, time_s: float) -> None:
         """Send the sample of `time_s`, in seconds from whenever."""
         for datagram in self._encode(sample, time_s):

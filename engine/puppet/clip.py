@@ -17,6 +17,7 @@ from engine.names import Play
 
 LARGEST: Final = 1e5  # of any number in an analysis
 MOST_FRAMES: Final = 3600  # two minutes at 30 a second
+MOST_BYTES: Final = 900 * 1024 * 1024  # of all pictures: with what was found in them a puppet is still read
 JPEG: Final = [cv2.IMWRITE_JPEG_QUALITY, 95, cv2.IMWRITE_JPEG_SAMPLING_FACTOR, cv2.IMWRITE_JPEG_SAMPLING_FACTOR_444]
 
 

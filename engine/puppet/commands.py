@@ -50,14 +50,27 @@ def puppet_new(
     """
     record = _consent(consent, who, scope, allow or [], expires)
     if out is None:
-        out = user_folder() / f"{photos[0].stem}.puppet"
-        out.parent.mkdir(parents=True, exist_ok=True)
+        out = _place_by_name(photos[0].stem)
     puppet = _made(photos, out.stem, record)
     if record.kind == "self":
         _see_live(puppet, camera)
     save_puppet(puppet, out)
     of = f"{len(photos)} photograph(s)" if puppet.clip is None else f"{len(puppet.clip)} frames"
     console.print(f"{out}: made from {of}, consent '{record.kind}' of {record.who}")
+
+
+def _place_by_name(name: str) -> Path:
+    """Where a new puppet of the user goes. ConfigError where its name calls another one."""
+    known = next((path for path in known_puppets() if path.stem == name), None)
+    if known is not None:
+        raise ConfigError(
+            wanted=f"a new puppet called '{name}'",
+            found=f"there is one already: {known}",
+            advice="Rename the photograph, name a file with --out, or delete the old one.",
+        )
+    folder = user_folder()
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder / f"{name}.puppet"
 
 
 def _made(photos: list[Path], name: str, record: Consent) -> Puppet:
@@ -107,6 +120,10 @@ def _made_from_clip(clip: Path, name: str, record: Consent) -> Puppet:
     if found.left_out:
         console.print(
             f"left out: {found.left_out} frames before frame {found.first} and after, without the face or beyond a cut"
+        )
+    if found.ended:
+        console.print(
+            f"looked at no more than the first {len(found.puppet.clip or ()) + found.left_out} frames: {found.ended}"
         )
     if found.others:
         console.print("a second person is in the picture: the one who is larger at the start acts")

@@ -21,7 +21,7 @@ from engine.face.light import fit_light
 from engine.face.performance import Performance
 from engine.face.pose import euler_from_rotation, fit_head
 from engine.live.frame import Frame
-from engine.puppet.clip import MOST_FRAMES, Analysis, Clip, decoded, encoded
+from engine.puppet.clip import MOST_BYTES, MOST_FRAMES, Analysis, Clip, decoded, encoded
 from engine.puppet.consent import Consent
 from engine.puppet.format import Puppet, Reference
 from engine.puppet.make import SHUT_OPENING, SMALLEST_FACE_PX, TALLEST_PX
@@ -47,6 +47,7 @@ class Found:
     first: int  # frame of the file
     left_out: int  # frames of the file
     others: int  # of the frames that were looked through, how many show a second person
+    ended: str | None = None  # why it was not looked through to its end
 
 
 @dataclass(slots=True)
@@ -63,7 +64,7 @@ def make_clip_puppet(
     path: Path, name: str, consent: Consent, progress: Callable[[int, int | None], None] = lambda done, total: None
 ) -> Found:
     """A puppet whose canvas is a clip. PuppetError says why a clip can't be used."""
-    seen, rate_hz, others = _look_through(path, progress)
+    seen, rate_hz, others, ended = _look_through(path, progress)
     first, last = longest_stretch([s.landmarks_px is not None for s in seen], [s.cut for s in seen])
     stretch = seen[first:last]
     if len(stretch) < SHORTEST_S * rate_hz:
@@ -76,7 +77,7 @@ def make_clip_puppet(
     analysis = _analyse(stretch, rate_hz)
     clip = Clip(tuple(s.jpeg for s in stretch), rate_hz, analysis)
     puppet = Puppet(name, dt.date.today(), f"clip: {path.name}", consent, _references(clip), clip)
-    return Found(puppet, first, len(seen) - len(stretch), others)
+    return Found(puppet, first, len(seen) - len(stretch), others, ended)
 
 
 def is_clip(path: Path) -> bool:
@@ -106,7 +107,9 @@ def longest_stretch(present: list[bool], cuts: list[bool]) -> tuple[int, int]:
     return best
 
 
-def _look_through(path: Path, progress: Callable[[int, int | None], None]) -> tuple[list[_Seen], float, int]:
+def _look_through(
+    path: Path, progress: Callable[[int, int | None], None]
+) -> tuple[list[_Seen], float, int, str | None]:
     try:
         video = VideoFile(path)
     except SourceError as error:
@@ -116,10 +119,12 @@ def _look_through(path: Path, progress: Callable[[int, int | None], None]) -> tu
     tracker, detector = Tracker(), FaceDetector()
     seen: list[_Seen] = []
     before: NDArray[np.uint8] | None = None
-    others = 0
+    others = stored_bytes = 0
+    ended: str | None = None
     try:
         for frame in video:
-            if len(seen) == MOST_FRAMES:
+            if len(seen) == MOST_FRAMES or stored_bytes > MOST_BYTES:
+                ended = "a puppet holds no more"
                 break
             bgr = _bounded(frame.bgr)
             small = cv2.resize(bgr, (CUT_PX, CUT_PX), interpolation=cv2.INTER_AREA)
@@ -129,6 +134,7 @@ def _look_through(path: Path, progress: Callable[[int, int | None], None]) -> tu
             if face is not None and frame.index % COUNT_EVERY == 0:
                 others += _second_person(bgr, face, detector(bgr))
             seen.append(_Seen(encoded(bgr), frame.captured_s, face, cut))
+            stored_bytes += len(seen[-1].jpeg)
             progress(len(seen), video.frames)
     except SourceError as error:
         raise PuppetError(
@@ -138,7 +144,7 @@ def _look_through(path: Path, progress: Callable[[int, int | None], None]) -> tu
         tracker.close()
         detector.close()
         video.close()
-    return seen, video.rate_hz, others
+    return seen, video.rate_hz, others, "the file is damaged there" if video.damaged else ended
 
 
 def _second_person(bgr: NDArray[np.uint8], actor_px: lm.Points, faces: NDArray[np.float32]) -> bool:

@@ -57,14 +57,22 @@ class Scene:
         """What draws the view's pixels: cpu, or a device."""
         return self._view.drawn_on if isinstance(self._view, SealingView) else "cpu"
 
+    @property
+    def blend(self) -> BlendName:
+        """How faces are laid in, or will be by the view that was asked for last."""
+        with self._asking:
+            return (self._view if self._next is None else self._next[0]).blend
+
     def show(self, view: View, seal: Seal | None = None) -> None:
-        """Fade to another view from the next picture on. May be called from any thread; the view must be warm."""
+        """Fade to another view from the next picture on. May be called from any thread."""
         with self._asking:
             self._next = view, seal
 
     def set_blend(self, blend: BlendName) -> None:
         """How faces are laid in from now on. May be called from any thread."""
-        self._view.blend = blend
+        with self._asking:
+            view = self._view if self._next is None else self._next[0]
+        view.blend = blend
 
     def draw(self, performance: Performance) -> NDArray[np.uint8]:
         """A new canvas (height, width, 3) with the puppet doing the performance."""

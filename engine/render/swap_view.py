@@ -50,6 +50,7 @@ IDENTITY_FROM, IDENTITY_ALL = 0.06, 0.45  # way in from the contour over which t
 INSET: Final = 0.03  # how far inside the contour the puppet's face ends, of its width
 SAMPLE_PX: Final = 72  # so many pixels of a side are enough to measure colours on
 SETTLING_S: Final = 0.5  # over which the light follows a change
+FADE_S: Final = 0.4  # to the portrait and back where something but a face performs
 LIGHT_PX: Final = 64  # side of the map of light, which is smooth
 
 
@@ -83,20 +84,32 @@ class SwapView:
         self._colour, self._at_s = ColourMatch(), 0.0
         self._light: Light | None = None
         self._last: Picture | None = None  # the last swapped picture
+        self._share, self._faded_s = (
+            1.0,
+            0.0,
+        )  # of the swapped picture beside the portrait, and when it was last changed
 
     def draw(self, shown: Shown, quality: Quality = LADDER[0]) -> Picture:
         """A new canvas (height, width, 3)."""
-        seen = shown.tracked
-        if shown.state is PuppetState.LIVE and seen is not None and seen.pose is not None:
+        seen, live = shown.tracked, shown.state is PuppetState.LIVE
+        placed = live and seen is not None and seen.pose is not None
+        if placed and seen is not None:
             self._last = self._swapped(seen, shown.performance, shown.now_s, quality)
-            if shown.presence >= 1:
-                return self._last.copy()
-        elif shown.state is PuppetState.HELD and self._last is not None:
+        if live:
+            self._fade(placed, shown.now_s)
+        share = self._share if shown.state is PuppetState.HELD else min(self._share, shown.presence)
+        if self._last is not None and share >= 1:
             return self._last.copy()
         still = self._still.draw(shown, quality)
-        if self._last is None or shown.presence <= 0:
+        if self._last is None or share <= 0:
             return still
-        return mixed(still, self._last, shown.presence)
+        return mixed(still, self._last, share)
+
+    def _fade(self, placed: bool, now_s: float) -> None:
+        """Towards the swapped picture, or where something is performed without a face, as by sound, towards the portrait."""
+        moved = float(np.clip((now_s - self._faded_s) / FADE_S, 0, 1))
+        self._share = min(1.0, self._share + moved) if placed else max(0.0, self._share - moved)
+        self._faded_s = now_s
 
     def rehearse(self, quality: Quality) -> None:
         """Swap an open mouth on to the puppet's own portrait, of which nothing is kept."""
@@ -123,11 +136,17 @@ class SwapView:
             pose = fit_head(reference_face().mean, points)
             hands = []  # a second opinion that is not worth a second way
         if quality.share < 1:
-            return self._put_small(canvas, Target(points, pose), performance, now_s, quality)
+            return self._put_small(canvas, Target(points, pose), performance, now_s, quality, hands)
         return self._put(canvas, Target(points, pose), performance, now_s, quality, hands)
 
     def _put_small(
-        self, canvas: Picture, face: Target, performance: Performance, now_s: float, quality: Quality
+        self,
+        canvas: Picture,
+        face: Target,
+        performance: Performance,
+        now_s: float,
+        quality: Quality,
+        hands: Sequence[HandPoints] = (),
     ) -> Picture:
         """As `_put`, in fewer pixels, which are enlarged over the face alone."""
         unit = face.pose.scale
@@ -138,7 +157,9 @@ class SwapView:
         small = np.asarray(cv2.resize(part, None, fx=quality.share, fy=quality.share, interpolation=cv2.INTER_AREA))
         factor = np.float32(quality.share)
         pose = Pose(here.pose.rotation, here.pose.translation * factor, here.pose.scale * quality.share)
-        done = self._put(small, Target(here.landmarks_px * factor, pose), performance, now_s, quality)
+        corner = np.array([region.left, region.top, 0], np.float32)
+        near = [((hand - corner) * factor).astype(np.float32) for hand in hands]
+        done = self._put(small, Target(here.landmarks_px * factor, pose), performance, now_s, quality, near)
         large = cv2.resize(done, (region.width, region.height), interpolation=cv2.INTER_LINEAR)
         matte = feathered(face_mask(face.landmarks_px, region, INSET), unit / 3)
         composite(canvas, np.asarray(large, np.uint8), matte, region.left, region.top)

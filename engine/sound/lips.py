@@ -10,6 +10,7 @@ from typing import Final
 
 import numpy as np
 
+from engine.errors import SourceError
 from engine.face.arkit import Coefficients
 from engine.sound.mfcc import RATE_HZ
 from engine.sound.mouth import LOOK_AHEAD_S, MouthModel, Mouths
@@ -22,7 +23,7 @@ JOIN_S: Final = 2.0  # a driver that blocks for longer is left to the daemon thr
 
 
 @dataclass(frozen=True, slots=True)
-class Track:
+class MouthTrack:
     """Mouths by time."""
 
     mouths: Mouths
@@ -40,11 +41,11 @@ class Track:
         part = np.float32(min((time_s - times_s[before]) / length_s, 1.0))
         return (1 - part) * self.mouths.coefficients[before] + part * self.mouths.coefficients[after]
 
-    def followed_by(self, newer: Mouths) -> Track:
+    def followed_by(self, newer: Mouths) -> MouthTrack:
         """The last KEPT_S of both."""
         both = joined([self.mouths, newer])
         kept = both.times_s > both.times_s[-1] - KEPT_S if len(both.times_s) else slice(None)
-        return Track(Mouths(both.times_s[kept], both.coefficients[kept], both.voice[kept]))
+        return MouthTrack(Mouths(both.times_s[kept], both.coefficients[kept], both.voice[kept]))
 
 
 def joined(parts: list[Mouths]) -> Mouths:
@@ -62,7 +63,7 @@ class Lips:
     def __init__(self, source: SoundSource, model: MouthModel | None = None) -> None:
         """Begin to listen; the source belongs to the lips from now on."""
         self._source, self._model = source, model or MouthModel()
-        self._track = Track(self._model(np.zeros(0, np.float32), 0.0))  # replaced whole: readers need no lock
+        self._track = MouthTrack(self._model(np.zeros(0, np.float32), 0.0))  # replaced whole: readers need no lock
         self._delay_s = BLOCK_S + LOOK_AHEAD_S
         self._closed = threading.Event()
         self.failure: Exception | None = None  # why the sound broke off; at its end None
@@ -101,8 +102,8 @@ class Lips:
             self._source.close()
 
 
-def mouth_of_file(path: Path) -> Track:
-    """The mouth by the file's time in seconds. SourceError as for `SoundFile`."""
+def mouth_of_file(path: Path) -> MouthTrack:
+    """The mouth by the file's time in seconds. SourceError as for `SoundFile`, and where the sound is damaged."""
     file, model, ended_s = SoundFile(path), MouthModel(), 0.0
     parts = []
     for block in file:
@@ -110,4 +111,10 @@ def mouth_of_file(path: Path) -> Track:
         ended_s = block.began_s + len(block.samples) / RATE_HZ
     parts.append(model(np.zeros(round(2 * LOOK_AHEAD_S * RATE_HZ), np.float32), ended_s))  # its look-ahead
     file.close()
-    return Track(joined(parts))
+    if file.damaged:
+        raise SourceError(
+            wanted=f"all of the sound in {path}",
+            found=f"it is damaged after {ended_s:.1f} s",
+            advice="Cut it there, or use another copy of it.",
+        )
+    return MouthTrack(joined(parts))
