@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from rich.console import Console
 
 from benchmarks.judge import Judge, features, unit_px
+from benchmarks.quality import lid_openings
 from benchmarks.reenactment import CONSENT, Clip, evaluation_portraits, range_of, read_clip
 from benchmarks.results import write_result
 from engine.face import landmarks as lm
@@ -41,7 +42,6 @@ from engine.render.occlusion import Occlusion, load_occlusion
 from engine.render.patch import Region
 from engine.render.scene import Scene
 from engine.render.swap_view import SwapView
-from engine.track.facemesh import LandmarkTracker
 from engine.track.footage import neutral_of_clip
 from engine.track.tracker import Tracked, Tracker
 from kernels.crop_normalise.cpu import crop
@@ -118,7 +118,7 @@ def cross_driven(
     opening = np.array([features(o.points_px)["mouth opening"] for o in opinions])
     if range_of(driver.series["mouth opening"]) >= LEAST_RANGE:
         found["mouth"] = float(np.corrcoef(opening, driver.series["mouth opening"])[0, 1])
-    both = np.stack([lids(outputs), lids([frame.bgr for frame in driver.frames])])
+    both = np.stack([lid_openings(outputs), lid_openings([frame.bgr for frame in driver.frames])])
     both = both[:, np.isfinite(both).all(0)]
     if range_of(both[1]) >= LEAST_RANGE:
         found["lids"] = float(np.corrcoef(both)[0, 1])
@@ -127,14 +127,6 @@ def cross_driven(
     for name, error in zip(("yaw", "pitch", "roll"), np.abs(now - then).mean(0), strict=True):
         found[name] = float(error)
     return found
-
-
-def lids(pictures: list[NDArray[np.uint8]]) -> NDArray[np.float64]:
-    """Opening of the lids as FaceMesh sees it in picture after picture; not a number where it finds no face."""
-    mesh = LandmarkTracker()
-    faces = [mesh(picture) for picture in pictures]
-    mesh.close()
-    return np.array([np.nan if face is None else np.mean(lm.lid_openings(face)) for face in faces])
 
 
 def swapped(clip: Clip, puppet: Puppet, networks: Networks | None, occlusion: Any) -> dict[str, float]:

@@ -14,7 +14,7 @@ from engine.face import arkit
 from engine.face import landmarks as lm
 from engine.face.calibration import HAND_OVER_S, WINDOW_S, Calibration, Candidate, Neutral, most_relaxed
 from engine.face.model import face_model
-from engine.face.own_expression import close_lips, own_smile, take_off_smile
+from engine.face.own_expression import SMILES, close_lips, own_expression, take_off_smile
 from engine.face.performance import Performance
 from engine.face.pose import Pose, euler_from_rotation, fit_head, fit_similarity, rotation_from_euler
 from engine.face.proportions import gains
@@ -107,6 +107,10 @@ def test_own_open_mouth_is_taken_off_the_portrait() -> None:
     smiling = MEAN + face_model().offsets(arkit.coefficients({"jawOpen": 0.46}))
     assert lm.lip_gap(smiling) > 0.1
     assert lm.lip_gap(close_lips(smiling.astype(np.float32))) < 1e-5
+
+
+def own_smile(shape: lm.Points) -> float:
+    return float(own_expression(shape)[SMILES].mean())
 
 
 def test_own_smile_is_measured_and_taken_off() -> None:

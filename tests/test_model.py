@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-from importlib.resources import files
-
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from engine.errors import PuppetError
-from engine.face import arkit, reference
+from engine.face import arkit
 from engine.face import landmarks as lm
 from engine.face.bounded import descend
 from engine.face.expression import ExpressionFit
 from engine.face.model import face_model
 from engine.face.proportions import expressiveness
 from engine.face.reference import reference_face
+from engine.shipped import shipped, shipped_table
 from models import weights
 
 MODEL, MEAN = face_model(), reference_face().mean
@@ -31,11 +30,16 @@ DISTINCT = (
 )
 
 
-def test_another_file_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(weights, "read_sums", lambda folder: {reference.ASSET: "0" * 64})
+@pytest.mark.parametrize("name", ["face.npz", "mouth.npz"])
+def test_another_file_is_refused(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert shipped_table(name)
+    monkeypatch.setattr(weights, "read_sums", lambda folder: {name: "0" * 64})
     with pytest.raises(PuppetError, match="another file"):
-        reference.face_table.__wrapped__()
-    notice = (files("engine") / "assets" / "LICENSE.ICT-FaceKit").read_text()
+        shipped_table(name)
+
+
+def test_the_notice_is_shipped() -> None:
+    notice = shipped("LICENSE.ICT-FaceKit").read_text()
     assert "USC Institute for Creative Technologies" in notice
 
 

@@ -22,6 +22,7 @@ from engine.config import RunConfig
 from engine.errors import SourceError
 from engine.face.arkit import INDEX
 from engine.run import run
+from engine.shipped import shipped
 from engine.sound import mouth
 from engine.sound.lips import STALE_S, Lips, joined, mouth_of_file
 from engine.sound.mfcc import (
@@ -37,7 +38,7 @@ from engine.sound.mfcc import (
     Mfcc,
     band_powers,
 )
-from engine.sound.mouth import ASSETS, LOOK_AHEAD_S, MouthModel, Mouths
+from engine.sound.mouth import LOOK_AHEAD_S, MouthModel, Mouths
 from engine.sound.source import (
     BLOCK,
     BLOCK_S,
@@ -326,14 +327,14 @@ def test_a_failure_is_kept_with_its_cause() -> None:
 
 def test_other_weights_are_refused(tmp_path: Path) -> None:
     for name in ("sound.safetensors", "SHA256SUMS"):
-        shutil.copy(ASSETS / name, tmp_path)
+        shutil.copy(shipped(name), tmp_path)
     (tmp_path / "sound.safetensors").write_bytes(b"weights")
     with pytest.raises(DamagedWeightsError, match="has the hash"):
         load_weights("sound", tmp_path)
 
 
 def test_the_weights_are_small_and_fit_the_network() -> None:
-    weights = load_weights("sound", ASSETS)
+    weights = load_weights("sound", shipped())
     assert sum(tensor.nbytes for tensor in weights.values()) / 2 < 1e6  # fp16 in the file
     assert weights["w0"].shape[0] == mouth.SEEN * FEATURES
     assert max(weights[f"b{i}"].shape[0] for i in range(3)) >= mouth.VOICE + 1

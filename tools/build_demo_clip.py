@@ -12,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
+from engine.curves import smoothstep
 from engine.face import arkit
 from engine.face.arkit import both
 from engine.face.model import face_model
@@ -82,8 +83,7 @@ def performance_at(time_s: float, script: Sequence[Key] = SCRIPT) -> Performance
     rows = np.array([[k.yaw_deg, k.pitch_deg, k.roll_deg, *arkit.coefficients(k.shapes)] for k in script])
     times = np.array([k.at_s for k in script])
     after = int(np.clip(np.searchsorted(times, time_s, side="right"), 1, len(times) - 1))
-    share = float(np.clip((time_s - times[after - 1]) / (times[after] - times[after - 1]), 0, 1))
-    share = share * share * (3 - 2 * share)
+    share = smoothstep(float((time_s - times[after - 1]) / (times[after] - times[after - 1])))
     row = rows[after - 1] + share * (rows[after] - rows[after - 1])
     sway = 0.02 * np.sin(2 * np.pi * time_s / 5)
     head = HeadMotion(

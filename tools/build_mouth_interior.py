@@ -10,6 +10,7 @@ rectangle `rectangle` (x0, y0, x1, y1) of the reference face's canonical frame, 
 from __future__ import annotations
 
 import argparse
+import io
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ from numpy.typing import NDArray
 
 from engine.face.pose import fit_similarity
 from engine.face.reference import reference_face
+from models.weights import write_with_sum
 from tools.ict_head import rasterise, triangulate, vertex_normals
 
 LM68_TO_FACEMESH = {36: 33, 39: 133, 42: 362, 45: 263, 30: 1, 48: 61, 54: 291, 51: 0, 57: 17, 62: 13, 66: 14, 8: 152}
@@ -113,7 +115,9 @@ def main() -> None:
         )
         table[name] = finish(shade(attributes, depth, front))
         table[f"{name}_z"] = np.float32(front)
-    np.savez_compressed(arguments.out, **table)
+    content = io.BytesIO()
+    np.savez_compressed(content, **table)
+    write_with_sum(arguments.out, content.getvalue())
     print(
         f"{arguments.out}: {table['upper'].shape} upper, front teeth at z {table['upper_z']:.3f} and {table['lower_z']:.3f}"
     )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from importlib.resources import files
 from pathlib import Path
 
 from engine.capture.pictures import SUFFIXES, Pictures
@@ -11,13 +10,14 @@ from engine.capture.synthetic import SyntheticCamera
 from engine.capture.video_file import PacedVideo
 from engine.capture.webcam import Webcam, WebcamFormat
 from engine.live.pipeline import Source
+from engine.shipped import shipped
 
 VIDEO_SUFFIXES = (".mp4", ".mov", ".mkv", ".webm", ".avi", ".m4v", ".mpg", ".ts", ".y4m", ".mjpeg")
 
 
 def demo_clip() -> Path:
     """The shipped demo performance."""
-    return Path(str(files("engine") / "assets" / "demo.mp4"))
+    return shipped("demo.mp4")
 
 
 def open_source(spec: str, wanted: WebcamFormat, rate_hz: float) -> Source:

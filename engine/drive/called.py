@@ -58,7 +58,7 @@ class HandFinder:
         if self._count % EVERY == 1:
             small = cv2.resize(tracked.frame.bgr, None, fx=SHARE, fy=SHARE, interpolation=cv2.INTER_AREA)
             seen = self._hands(np.asarray(small, np.uint8))
-            self._found = tuple((hand.landmarks_px / np.float32(SHARE)).astype(np.float32) for hand in seen)
+            self._found = tuple((hand / np.float32(SHARE)).astype(np.float32) for hand in seen)
         return replace(tracked, hands=self._found)
 
     def close(self) -> None:
@@ -73,6 +73,6 @@ class HandWatch:
         self._steady, self._act = GestureFilter(), GestureActions(bindings.hands, triggers)
 
     def __call__(self, tracked: Tracked) -> Tracked:
-        """The same; what it calls for shows from the next frame on."""
+        """The same; `Called`, which comes after it, shows what it calls for."""
         self._act(self._steady(first_gesture(tracked.hands), tracked.frame.captured_s))
         return tracked

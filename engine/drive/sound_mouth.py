@@ -8,6 +8,7 @@ from typing import Final
 
 import numpy as np
 
+from engine.curves import smoothstep
 from engine.face.arkit import COUNT, Coefficients
 from engine.face.model import face_model
 from engine.face.performance import HeadMotion, Performance
@@ -72,6 +73,6 @@ class SoundMouth:
 
     def _mixed(self) -> Performance:
         """The face as far as it is seen, its mouth given over to sound."""
-        shown = self._last.eased(self._body * self._body * (3 - 2 * self._body))
+        shown = self._last.eased(smoothstep(self._body))
         given = np.float32(self._voice) * (self._mouth - region_weights()[:, :1] * shown.offsets)
         return Performance(shown.head, (shown.offsets + given).astype(np.float32))

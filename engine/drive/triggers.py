@@ -14,6 +14,7 @@ from typing import Final
 
 import numpy as np
 
+from engine.curves import smoothstep
 from engine.face import arkit
 
 ATTACK_S, RELEASE_S = 0.2, 0.35
@@ -102,7 +103,7 @@ class Triggers:
         wanted, total = self.active, np.zeros(arkit.COUNT, np.float32)
         for name, trigger in self._triggers.items():
             level = self._levels[name] = _moved(self._levels[name], name in wanted, step_s, trigger)
-            total += np.float32(level * level * (3 - 2 * level)) * self._full[name]
+            total += np.float32(smoothstep(level)) * self._full[name]
         return np.clip(total, 0, 1)
 
 

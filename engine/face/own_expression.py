@@ -8,6 +8,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from engine.curves import smoothstep
 from engine.face import arkit
 from engine.face import landmarks as lm
 from engine.face.bounded import descend
@@ -57,16 +58,10 @@ def _system() -> tuple[NDArray[np.float32], NDArray[np.float64]]:
     return basis, (basis.T @ basis).astype(np.float64) + np.diag(cost)
 
 
-def own_smile(shape: lm.Points) -> float:
-    """How much a face smiles, 0 to 1, mean of both sides."""
-    return float(own_expression(shape)[SMILES].mean())
-
-
 def take_off_smile(shape: lm.Points) -> lm.Points:
     """The face with the expression of its mouth taken back, if it clearly smiles."""
     shown = own_expression(shape)
-    sure = float(np.clip((shown[SMILES].mean() - SMILE_FROM) / (SMILE_SURE - SMILE_FROM), 0, 1))
-    share = np.float32(sure * sure * (3 - 2 * sure))
+    share = np.float32(smoothstep((float(shown[SMILES].mean()) - SMILE_FROM) / (SMILE_SURE - SMILE_FROM)))
     return (shape - face_model().offsets(share * shown)).astype(np.float32)
 
 

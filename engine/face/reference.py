@@ -2,21 +2,16 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
-from importlib.resources import as_file, files
-from typing import Any, Final
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.errors import PuppetError
 from engine.face import landmarks as lm
-from models.weights import DamagedWeightsError, read_shipped
-
-ASSET: Final = "face.npz"
+from engine.shipped import shipped_table
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,18 +25,8 @@ class ReferenceFace:
 
 @cache
 def face_table() -> Mapping[str, NDArray[Any]]:
-    """The arrays of the face asset, read and checked once. PuppetError when the file isn't the one that was shipped."""
-    with as_file(files("engine") / "assets") as folder:
-        try:
-            data = read_shipped(folder / ASSET)
-        except DamagedWeightsError as error:
-            raise PuppetError(
-                wanted=f"the face model {folder / ASSET} as it was shipped",
-                found=f"another file ({error})",
-                advice="Install mimicam again, or run tools/build_face_model.py.",
-            ) from error
-    with np.load(io.BytesIO(data), allow_pickle=False) as table:
-        return {name: table[name] for name in table.files}
+    """The arrays of the face model, read once. PuppetError as for `shipped_table`."""
+    return shipped_table("face.npz")
 
 
 @cache

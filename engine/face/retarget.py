@@ -7,13 +7,13 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from engine.curves import soft_limit
 from engine.face import landmarks as lm
 from engine.face.own_expression import relaxed_face
 from engine.face.performance import HeadMotion, Performance
 from engine.face.pose import Pose, euler_from_rotation, fit_head, rotation_from_euler
 from engine.face.proportions import gains
 from engine.face.reference import reference_face
-from engine.face.soft_limit import soft_limit
 
 LIMITS_DEG = (38.0, 26.0, 40.0)  # yaw, pitch, roll: beyond, one photograph has nothing left to show
 LIMIT_SHIFT = 0.55  # inter-ocular distances to each side

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from enum import StrEnum
 
+from engine.curves import smoothstep
 from engine.face.performance import Performance
 
 HOLD_S = 0.4
@@ -48,8 +49,7 @@ class SafeMotion:
     @property
     def strength(self) -> float:
         """How much of the performance shows, 0 to 1."""
-        s = self._strength if self._seen_s is not None else 0.0
-        return s * s * (3 - 2 * s)
+        return smoothstep(self._strength) if self._seen_s is not None else 0.0
 
     def _shown(self) -> Performance:
         return self._last if self._strength >= 1 else self._last.eased(self.strength)

@@ -8,11 +8,11 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
+from engine.curves import soft_limit
 from engine.face import landmarks as lm
 from engine.face.performance import HeadMotion, Performance
 from engine.face.proportions import region_weights
 from engine.face.reference import reference_face
-from engine.face.soft_limit import soft_limit
 
 
 @dataclass(frozen=True, slots=True)

@@ -33,6 +33,7 @@ from engine.errors import SourceError
 from engine.face.landmarks import COUNT
 from engine.face.performance import HeadMotion, Performance
 from engine.files import DAMAGED_ARRAY, write_whole
+from engine.shipped import shipped
 
 FORMAT: Final = "mimicam performance"
 VERSION: Final = 2
@@ -99,8 +100,8 @@ def load_performance(path: Path) -> list[Moment]:
 
 def find_performance(name: str) -> Path:
     """The file of a shipped performance, or the path that `name` is."""
-    shipped = Path(__file__).parents[1] / "assets" / "performances" / f"{name}{SUFFIX}"
-    return shipped if shipped.is_file() else Path(name)
+    path = shipped("performances") / f"{name}{SUFFIX}"
+    return path if path.is_file() else Path(name)
 
 
 def _moment(rows: Mapping[str, NDArray[Any]], i: int) -> Moment:

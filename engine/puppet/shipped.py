@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import os
-from importlib.resources import files
 from pathlib import Path
 
 from engine.errors import PuppetError
 from engine.home import home
+from engine.shipped import shipped
 
 SHIPPED_MAKER = "4c3783c75c5610ce"  # fingerprint of the key that signed the shipped ones; it was not kept
 PERFORMER = "dora"  # the face of the demo clip, not offered as a puppet
@@ -15,7 +15,7 @@ PERFORMER = "dora"  # the face of the demo clip, not offered as a puppet
 
 def shipped_folder() -> Path:
     """Where the shipped ones are."""
-    return Path(str(files("engine") / "assets" / "puppets"))
+    return shipped("puppets")
 
 
 def user_folder() -> Path:
@@ -25,8 +25,8 @@ def user_folder() -> Path:
 
 def known_puppets() -> list[Path]:
     """All puppets that can be called by name: shipped ones first."""
-    shipped = [p for p in sorted(shipped_folder().glob("*.puppet")) if p.stem != PERFORMER]
-    return shipped + sorted(user_folder().glob("*.puppet"))
+    ours = [p for p in sorted(shipped_folder().glob("*.puppet")) if p.stem != PERFORMER]
+    return ours + sorted(user_folder().glob("*.puppet"))
 
 
 def find_puppet(name: str) -> Path:

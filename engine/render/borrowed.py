@@ -12,6 +12,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from engine.curves import smoothstep
 from engine.face import landmarks as lm
 from engine.face.light import Light, ratio, vertex_normals
 from engine.face.pose import Pose, euler_from_rotation
@@ -21,7 +22,7 @@ from engine.puppet.clip import Clip
 from engine.render.blends import BLENDS, Picture, mixed
 from engine.render.face_layer import face_mask
 from engine.render.head_mesh import skin_triangles
-from engine.render.moves import Moves, rise
+from engine.render.moves import Moves
 from engine.render.patch import Region, polygon_matte
 from engine.render.references import Chooser, Look
 from kernels.sample.cpu import sample
@@ -95,7 +96,7 @@ class Borrowed:
     def _with_eyes(self, drawn: Picture, index: int, here: Target, share: float, blend: BlendName) -> Picture:
         own = self._clip.analysis.landmarks_px[index]
         wider = min(lm.lid_openings(here.landmarks_px)) / max(min(lm.lid_openings(own)), 1e-3)
-        share *= float(rise(np.float32((wider - SHUT) / (OPEN - SHUT))))
+        share *= smoothstep(float((wider - SHUT) / (OPEN - SHUT)))
         if share <= 0:
             return drawn
         yaw, pitch, _ = euler_from_rotation(here.pose.rotation)

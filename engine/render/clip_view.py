@@ -16,6 +16,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from engine.curves import smoothstep
 from engine.errors import PuppetError
 from engine.face import landmarks as lm
 from engine.face.performance import Performance
@@ -32,7 +33,7 @@ from engine.render.eyes import Irises, paint_out_irises
 from engine.render.face_layer import local_target
 from engine.render.generator import Generator, Networks
 from engine.render.head_mesh import rolled_lids, skin_triangles
-from engine.render.moves import Moves, rise
+from engine.render.moves import Moves
 from engine.render.patch import Region
 from engine.render.quality import LADDER, Quality
 from engine.render.view import Shown, talking
@@ -127,7 +128,7 @@ class ClipView:
         delta = wanted - own
         size = np.linalg.norm(delta, axis=1)
         noise = np.where(np.arange(lm.COUNT) < lm.SKIN_COUNT, NOISE, GAZE_NOISE)
-        delta *= rise((size - noise) / (CERTAIN - NOISE))[:, None]
+        delta *= smoothstep((size - noise) / (CERTAIN - NOISE))[:, None]
         points = found.landmarks_px[index] + np.float32(pose.scale) * delta @ pose.rotation.T
         return Target(points.astype(np.float32), pose), Moves.of(delta)
 

@@ -14,6 +14,7 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
+from engine.curves import smoothstep
 from engine.face import landmarks as lm
 from engine.face.pose import Pose
 from engine.face.reference import reference_face
@@ -57,11 +58,6 @@ def _holes() -> list[tuple[int, int, int]]:
 def skin_triangles() -> NDArray[np.int32]:
     """(m, 3): the face's mesh with its holes at eyes and mouth closed."""
     return np.concatenate([reference_face().triangles, np.array(_holes(), np.int32)])
-
-
-def _smoothstep(x: NDArray[np.float32]) -> NDArray[np.float32]:
-    x = np.clip(x, 0.0, 1.0)
-    return x * x * (3 - 2 * x)
 
 
 @cache
@@ -185,9 +181,9 @@ class HeadMesh:
         """Weight (0 to 1) and canonical z of ring points at `distance` (rings, 36) beyond the contour."""
         reach = np.minimum(self._by_direction(outward, HEAD_REACH), 0.6 * to_rim)
         end = np.minimum(to_rim, reach + FALL_OFF)
-        weights = 1 - _smoothstep((distance - reach) / np.maximum(end - reach, 1e-3))
+        weights = 1 - smoothstep((distance - reach) / np.maximum(end - reach, 1e-3))
         rounding = self._by_direction(outward, ROUNDING)
-        falling = 1 - _smoothstep(distance / rounding)
+        falling = 1 - smoothstep(distance / rounding)
         depth = SKULL_DEPTH + (contour_depth[None] - SKULL_DEPTH) * falling + 0.05 * distance
         weights[-1] = 0
         return weights.reshape(-1, 1).astype(np.float32), depth.astype(np.float32)
@@ -197,7 +193,7 @@ class HeadMesh:
     ) -> NDArray[np.float32]:
         """How much of what the contour does beside the head's pose ring points do, (rings, 36, 1)."""
         reach = np.minimum(self._by_direction(outward, SKIN_REACH), to_rim)
-        return (1 - _smoothstep(distance / reach))[..., None]
+        return (1 - smoothstep(distance / reach))[..., None]
 
     def _by_direction(self, outward: lm.Points, values: tuple[float, float, float]) -> NDArray[np.float32]:
         """(36,): a mixture of what holds upwards, sideways and downwards of the head."""

@@ -8,7 +8,6 @@ for Facial Reenactment", 2015, section 7. The layers are shipped (rendered from 
 from __future__ import annotations
 
 from functools import cache
-from importlib.resources import as_file, files
 from typing import NamedTuple
 
 import cv2
@@ -19,6 +18,7 @@ from engine.face import landmarks as lm
 from engine.face.reference import reference_face
 from engine.face.retarget import PuppetFace, Target
 from engine.render.patch import Patch, Region, draw_quad, lay_over, lowered, polygon_matte
+from engine.shipped import shipped_table
 
 CAVITY_BGR = np.array([16, 12, 30], np.float32)
 LIT_SKIN = np.array([140, 158, 190], np.float32)  # BGR of skin in whose light the shipped layers are painted
@@ -41,11 +41,8 @@ class _Bank(NamedTuple):
 
 @cache
 def _bank() -> _Bank:
-    with as_file(files("engine") / "assets" / "mouth.npz") as path:
-        table = np.load(path, allow_pickle=False)
-        return _Bank(
-            table["rectangle"], table["upper"], table["lower"], float(table["upper_z"]), float(table["lower_z"])
-        )
+    table = shipped_table("mouth.npz")
+    return _Bank(table["rectangle"], table["upper"], table["lower"], float(table["upper_z"]), float(table["lower_z"]))
 
 
 def _corners(rectangle: NDArray[np.float32], z: float) -> lm.Points:

@@ -3,23 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
 
+from engine.curves import smoothstep
 from engine.face import landmarks as lm
 
 BEGINS, ALL = 0.006, 0.025  # displacements from which a part counts as moved, and in full, inter-ocular distances
 MOUTH: Final = np.concatenate([lm.LIPS_OUTER, lm.LIPS_INNER, lm.CHIN])
 EYES: Final = np.concatenate([lm.EYE_LEFT, lm.EYE_RIGHT, lm.IRIS_LEFT, lm.IRIS_RIGHT])
-
-
-def rise(x: NDArray[np.float32] | np.floating[Any]) -> NDArray[np.float32]:
-    """0 up to 0, 1 from 1, smooth between."""
-    inside = np.clip(np.asarray(x, np.float32), 0, 1)
-    result: NDArray[np.float32] = np.asarray(inside * inside * (3 - 2 * inside), np.float32)
-    return result
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,5 +27,5 @@ class Moves:
     def of(delta: lm.Points) -> Moves:
         """Of displacements (478, 3) in the canonical frame."""
         size = np.linalg.norm(delta, axis=1)
-        mouth, eyes = (float(rise((size[part].max() - BEGINS) / (ALL - BEGINS))) for part in (MOUTH, EYES))
+        mouth, eyes = (smoothstep(float((size[part].max() - BEGINS) / (ALL - BEGINS))) for part in (MOUTH, EYES))
         return Moves(bool(size.any()), mouth, eyes)

@@ -9,6 +9,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from engine.curves import smoothstep
 from engine.face import landmarks as lm
 from engine.face.pose import Pose, euler_from_rotation
 
@@ -77,5 +78,4 @@ class Chooser:
         return [(self._before, 1.0), (self._chosen, share)]
 
     def _fade(self, now_s: float) -> float:
-        part = float(np.clip((now_s - self._since_s) / self._fade_s, 0, 1))
-        return part * part * (3 - 2 * part)
+        return smoothstep((now_s - self._since_s) / self._fade_s)

@@ -16,6 +16,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from engine.curves import smoothstep
 from engine.face import landmarks as lm
 from engine.face.gesture import HandPoints
 from engine.face.light import Light, fit_light, ratio, vertex_normals
@@ -32,7 +33,6 @@ from engine.render.colour import ColourMatch, Statistics
 from engine.render.face_layer import FaceLayer, face_mask, local_target
 from engine.render.generator import Networks
 from engine.render.head_mesh import skin_triangles
-from engine.render.moves import rise
 from engine.render.occlusion import Occlusion
 from engine.render.patch import Region
 from engine.render.portrait_view import PortraitView
@@ -254,7 +254,7 @@ def inwards() -> NDArray[np.float32]:
     """(478,) 0 on the contour of the face, 1 well inside it."""
     mean = reference_face().mean
     away = np.linalg.norm(mean[:, None, :2] - mean[None, lm.OVAL, :2], axis=2).min(1)
-    return rise(((away - IDENTITY_FROM) / (IDENTITY_ALL - IDENTITY_FROM)).astype(np.float32))
+    return smoothstep(((away - IDENTITY_FROM) / (IDENTITY_ALL - IDENTITY_FROM)).astype(np.float32))
 
 
 def mirrored_reference(reference: Reference) -> Reference:

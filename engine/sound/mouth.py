@@ -8,17 +8,16 @@ microphone, room and part of the speaker (Atal 1974, "Effectiveness of linear pr
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from engine.face.arkit import NAMES
+from engine.shipped import shipped
 from engine.sound.mfcc import CENTRE_S, FEATURES, HOP_S, RATE_HZ, Features, Mfcc, Samples
 from models.weights import Weights, load_weights
 
-ASSETS: Final = Path(__file__).parents[1] / "assets"
 PAST: Final = 11  # windows before the one that is answered
 FUTURE: Final = 4  # windows after it
 SEEN: Final = PAST + 1 + FUTURE
@@ -118,7 +117,7 @@ class MouthModel:
 
     def __init__(self, weights: Weights | None = None) -> None:
         """With the shipped weights unless others are given: `mean`, `scale` (12,), `w0`, `b0`, ... of the layers."""
-        self._weights = load_weights("sound", ASSETS) if weights is None else weights
+        self._weights = load_weights("sound", shipped()) if weights is None else weights
         self._mfcc, self._gate = Mfcc(), Gate()
         self._level = LevelAndMean(self._weights["mean"], self._weights["scale"])
         self._inputs = np.repeat(SILENCE, PAST, axis=0)

@@ -1,4 +1,4 @@
-"""MediaPipe Hands behind a small interface: a picture in, each hand's landmarks in pixels and its side out.
+"""MediaPipe Hands behind a small interface: a picture in, each hand's landmarks in pixels out.
 
 Zhang et al., MediaPipe Hands: On-device Real-time Hand Tracking (2020). Palms are looked for while fewer hands than wanted are
 known; a known hand is followed from picture to picture by its landmarks.
@@ -6,8 +6,6 @@ known; a known hand is followed from picture to picture by its landmarks.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from enum import StrEnum
 from typing import Final, Literal
 
 import numpy as np
@@ -21,37 +19,18 @@ from mediapipe.python.solutions.hands import Hands  # isort: skip
 LITE: Final = 0  # the smaller of MediaPipe's two sizes of networks
 
 
-class Side(StrEnum):
-    """Whose hand it is: the performer's own left or right."""
-
-    LEFT = "left"
-    RIGHT = "right"
-
-
-SIDES: Final = {"Left": Side.RIGHT, "Right": Side.LEFT}  # MediaPipe takes pictures for those of a mirror
-
-
-@dataclass(frozen=True, slots=True)
-class Hand:
-    """One hand in a picture."""
-
-    landmarks_px: HandPoints  # (21, 3)
-    side: Side
-
-
 class HandTracker:
     """Follows one or two hands from picture to picture. Keeps state: use it from one thread."""
 
     def __init__(self, most_hands: Literal[1, 2] = 1) -> None:
         self._hands = Hands(static_image_mode=False, max_num_hands=most_hands, model_complexity=LITE)
 
-    def __call__(self, bgr: NDArray[np.uint8]) -> list[Hand]:
+    def __call__(self, bgr: NDArray[np.uint8]) -> list[HandPoints]:
         """The hands seen in the next picture (height_px, width_px, 3), at most as many as wanted."""
         found = self._hands.process(rgb_of(bgr))
         height_px, width_px = bgr.shape[:2]
         points = [to_px(hand, width_px, height_px) for hand in found.multi_hand_landmarks or []]
-        sides = [SIDES[kind.classification[0].label] for kind in found.multi_handedness or []]
-        return [Hand(p, side) for p, side in zip(points, sides, strict=True) if p is not None]
+        return [hand for hand in points if hand is not None]
 
     def close(self) -> None:
         """Free the networks."""

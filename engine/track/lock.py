@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 from engine.face.landmarks import Points
 
 JUMP_FACES = 0.6  # a face that moves further between two frames, in its own sizes, is another one
-JUMP_SIZE = 1.5  # likewise a change of size
 JUMP_GROWTH = 0.8  # what that grows by for each second between the frames
+JUMP_SIZE = 1.5  # a face that grows or shrinks by more is another one, too
 REACH_FACES = 0.9  # a face found so near to where the performer was lost is the performer
 GIVE_UP_S = 4.0  # after so long without the performer, whoever is there may take over
 
