@@ -37,7 +37,7 @@ from models.torch_runtime import load_into
 from models.weights import load_weights
 from tools.occluders import Occluder, Occluders
 from tools.training_pairs import Footage, load_clip, load_stills, shaken
-from tools.training_run import follow, write_log
+from tools.training_run import Course, follow, write_log
 
 CONFIG = CONFIGS["occlusion"]
 BATCH = 32
@@ -155,7 +155,6 @@ def sheet(network: Renderer, inputs: Tensor, truth: Tensor, path: Path) -> None:
 
 
 def run(data: Path, out: Path, minutes: float, workers: int, anew: bool) -> Iterator[dict[str, float]]:
-    out.mkdir(parents=True, exist_ok=True)
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     like: Any = {"device": device, "memory_format": torch.channels_last}
     network, average = Renderer(CONFIG).to(**like), Renderer(CONFIG).to(**like)
@@ -163,18 +162,12 @@ def run(data: Path, out: Path, minutes: float, workers: int, anew: bool) -> Iter
         load_into(network, load_weights("occlusion"))
     average.load_state_dict(network.state_dict())
     optimiser = torch.optim.Adam(network.parameters(), RATE)
-    parts: dict[str, Any] = {"network": network, "average": average, "optimiser": optimiser}
-    step, seconds, checkpoint = 0, 0.0, out / "checkpoint.pt"
-    if checkpoint.exists():
-        state = torch.load(checkpoint, map_location=device, weights_only=True)
-        for name, part in parts.items():
-            part.load_state_dict(state[name])
-        step, seconds = state["step"], state["seconds"]
+    course = Course(out, {"network": network, "average": average, "optimiser": optimiser}, device)
     loader = DataLoader(Crops(data, int(time.time())), BATCH, num_workers=workers, multiprocessing_context="spawn")
-    losses, overlaps, last_s = list[float](), list[float](), time.monotonic()
+    losses, overlaps = list[float](), list[float]()
     for units in loader:
         inputs, truth, weight = split(units, device)
-        share = seconds / (60 * minutes)
+        share = course.seconds / (60 * minutes)
         for group in optimiser.param_groups:
             group["lr"] = RATE * max(0.01, 0.5 + 0.5 * float(np.cos(np.pi * min(share, 1))))
         network.train()
@@ -184,25 +177,16 @@ def run(data: Path, out: Path, minutes: float, workers: int, anew: bool) -> Iter
         optimiser.zero_grad()
         loss.backward()
         optimiser.step()
-        step += 1
-        follow(average, network, min(EMA, step / (step + 20)))
+        course.went_on()
+        follow(average, network, min(EMA, course.step / (course.step + 20)))
         losses.append(float(loss.detach()))
         overlaps.append(overlap(matte.detach(), truth, weight))
-        now_s = time.monotonic()
-        seconds, last_s = seconds + min(now_s - last_s, 5.0), now_s
-        over = seconds >= 60 * minutes
-        if step % LOG_STEPS == 0 or over:
-            state = {name: part.state_dict() for name, part in parts.items()} | {"step": step, "seconds": seconds}
-            torch.save(state, checkpoint.with_suffix(".part"))
-            checkpoint.with_suffix(".part").replace(checkpoint)
-            torch.save(average.state_dict(), out / "weights.pt")
+        over = course.seconds >= 60 * minutes
+        if course.step % LOG_STEPS == 0 or over:
+            course.save()
             sheet(average, inputs, truth, out / "sheet.png")
-            yield {
-                "step": step,
-                "minutes": seconds / 60,
-                "loss": float(np.mean(losses)),
-                "overlap": float(np.mean(overlaps)),
-            }
+            means = {"loss": float(np.mean(losses)), "overlap": float(np.mean(overlaps))}
+            yield {"step": course.step, "minutes": course.seconds / 60} | means
             losses.clear()
             overlaps.clear()
         if over:

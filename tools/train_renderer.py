@@ -35,7 +35,7 @@ from models.renderer import DRAWING, REFERENCE, WARP, Renderer
 from models.torch_runtime import load_into
 from models.weights import load_weights
 from tools.training_pairs import Pairs
-from tools.training_run import follow, write_log
+from tools.training_run import Course, follow, write_log
 
 BATCH_UNITS = 12  # two pictures each
 POOL_UNITS = 9000  # the newest units are kept and used several times, under other light
@@ -161,7 +161,7 @@ class Trainer:
     """Networks, optimisers and how far the run is."""
 
     def __init__(self, part: Part, out: Path, device: torch.device, *, anew: bool) -> None:
-        self.config, self.out, self.device = CONFIGS[part], out, device
+        self.config, self.device = CONFIGS[part], device
         like: Any = {"device": device, "memory_format": torch.channels_last}
         self.generator, self.adversary = Renderer(self.config).to(**like), Adversary().to(**like)
         if not anew:
@@ -170,27 +170,8 @@ class Trainer:
         self.average.load_state_dict(self.generator.state_dict())
         self.by_generator = torch.optim.Adam(self.generator.parameters(), RATE, (0.5, 0.99))
         self.by_adversary = torch.optim.Adam(self.adversary.parameters(), RATE, (0.5, 0.99))
-        self.step, self.seconds = 0, 0.0
-        self._checkpoint = out / "checkpoint.pt"
-        if self._checkpoint.exists():
-            self.load()
-
-    def _modules(self) -> dict[str, Any]:
         names = ("generator", "adversary", "average", "by_generator", "by_adversary")
-        return {name: getattr(self, name) for name in names}
-
-    def load(self) -> None:
-        state = torch.load(self._checkpoint, map_location=self.device, weights_only=True)
-        for name, module in self._modules().items():
-            module.load_state_dict(state[name])
-        self.step, self.seconds = state["step"], state["seconds"]
-
-    def save(self) -> None:
-        state: dict[str, Any] = {name: module.state_dict() for name, module in self._modules().items()}
-        partial = self._checkpoint.with_suffix(".part")
-        torch.save(state | {"step": self.step, "seconds": self.seconds}, partial)
-        partial.replace(self._checkpoint)
-        torch.save(self.average.state_dict(), self.out / "weights.pt")
+        self.course = Course(out, {name: getattr(self, name) for name in names}, device)
 
     def train(self, batch: Batch, share: float) -> dict[str, float]:
         """One step; `share` of the run is over."""
@@ -215,8 +196,8 @@ class Trainer:
         loss.backward()
         self.by_generator.step()
         hinge = self._learn(picture.detach(), batch.truth, drawing) if adversarial else 0.0
-        follow(self.average, self.generator, min(EMA, self.step / (self.step + 20)))
-        self.step += 1
+        follow(self.average, self.generator, min(EMA, self.course.step / (self.course.step + 20)))
+        self.course.went_on()
         with torch.no_grad():
             before = float(weighted_l1(warp, batch.truth, weight))
         return {"l1": float(l1.detach()), "warp_l1": before, "hinge": hinge, "matte": float(matte.detach().mean())}
@@ -261,27 +242,23 @@ class Trainer:
 
 
 def run(part: Part, data: Path, out: Path, minutes: float, workers: int, *, anew: bool) -> Iterator[dict[str, float]]:
-    out.mkdir(parents=True, exist_ok=True)
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     trainer, pool, random = Trainer(part, out, device, anew=anew), Pool(part, data, workers), np.random.default_rng()
-    last_s, recent = time.monotonic(), list[dict[str, float]]()
-    while trainer.seconds < 60 * minutes:
+    recent, course = list[dict[str, float]](), trainer.course
+    while course.seconds < 60 * minutes:
         units = pool.batch(random)
         if units is None:
             time.sleep(0.2)
             continue
         batch = Batch.of(units, random, device)
-        recent.append(trainer.train(batch, trainer.seconds / (60 * minutes)))
-        now_s = time.monotonic()
-        trainer.seconds += min(now_s - last_s, 5.0)  # a run that was paused has not trained
-        last_s = now_s
-        if trainer.step % LOG_STEPS == 0:
-            trainer.save()
+        recent.append(trainer.train(batch, course.seconds / (60 * minutes)))
+        if course.step % LOG_STEPS == 0:
+            course.save()
             trainer.sheet(batch, out / "sheet.png")
             means = {name: float(np.mean([r[name] for r in recent])) for name in recent[0]}
             recent.clear()
-            yield {"step": trainer.step, "minutes": trainer.seconds / 60, "units": pool.made} | means
-    trainer.save()
+            yield {"step": course.step, "minutes": course.seconds / 60, "units": pool.made} | means
+    course.save()
 
 
 def main() -> None:

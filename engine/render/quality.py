@@ -1,7 +1,7 @@
 """What the renderer may leave out when time is short, in the order in which it is given up.
 
-Each is missed more than the one before, mouth and lids most (docs/decisions/009); which of them save time is measured on each machine
-(`engine/render/ladder.py`), and `mimicam bench stages` prints time and likeness.
+Each is missed more than the one before, mouth and lids most (docs/decisions/009); which of them save time is measured on each
+machine (`engine/render/ladder.py`), and `mimicam bench stages` prints time and likeness.
 """
 
 from __future__ import annotations
