@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from engine.errors import PuppetError
+from engine.face import landmarks as lm
 from engine.live.frame import Frame
 from engine.names import Play
 from engine.output.video_file import VideoFileSink
@@ -20,6 +21,7 @@ from engine.puppet import make_clip
 from engine.puppet.clip import Analysis, frame_at
 from engine.puppet.consent import Consent
 from engine.puppet.format import Puppet, load_puppet, save_puppet
+from engine.puppet.make import SHUT_OPENING
 from engine.puppet.make_clip import Found, is_clip, longest_stretch, make_clip_puppet
 
 CONSENT = Consent(kind="synthetic", who="nobody: a generated face", date=dt.date(2026, 11, 25), scope="tests")
@@ -62,6 +64,11 @@ def test_references_of_a_clip_have_open_eyes_and_begin_with_the_calmest(clip_pup
         if np.array_equal(points, clip_puppet.references[0].landmarks_px)
     )
     assert unrest[first] <= np.median(unrest)
+    points = clip_puppet.clip.analysis.landmarks_px.copy()
+    for pairs in (lm.LID_PAIRS_LEFT, lm.LID_PAIRS_RIGHT):
+        points[first, pairs[:, 0]] = points[first, pairs[:, 1]]
+    blinking = replace(clip_puppet.clip, analysis=replace(clip_puppet.clip.analysis, landmarks_px=points))
+    assert all(min(lm.lid_openings(r.landmarks_px)) >= SHUT_OPENING for r in make_clip._references(blinking))
 
 
 def test_a_clip_with_a_cut_keeps_its_longer_part(demo_frames: Pictures, bruno: Puppet, tmp_path: Path) -> None:

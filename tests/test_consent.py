@@ -10,6 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
 import pytest
 import tomli_w
@@ -142,8 +143,6 @@ def test_check_explains(bruno: Puppet, tmp_path: Path) -> None:
     agreement = tmp_path / "agreement.txt"
     agreement.write_text("She may.")
     photo = tmp_path / "photo.png"
-    import cv2
-
     cv2.imwrite(str(photo), bruno.references[0].picture)
     out = tmp_path / "a.puppet"
     runner = CliRunner()
@@ -296,3 +295,17 @@ def test_faces_are_told_apart_by_the_network(bruno: Puppet, ada: Puppet) -> None
     require_same([a], [smaller], DlibRecogniser())
     with pytest.raises(ConsentError, match="somebody else"):
         require_same([a], [b], DlibRecogniser())
+
+
+def test_a_puppet_of_oneself_is_not_made_unseen(bruno: Puppet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def unseen(puppet: Puppet, camera: str) -> None:
+        raise ConsentError(wanted="to see you", found="nobody", advice="Sit before the camera.")
+
+    monkeypatch.setattr("engine.puppet.commands._see_live", unseen)
+    photo, out = tmp_path / "me.png", tmp_path / "me.puppet"
+    cv2.imwrite(str(photo), bruno.references[0].picture)
+    with pytest.raises(ConsentError, match="to see you"):
+        CliRunner().invoke(
+            app, ["puppet", "new", str(photo), "--consent", "self", "--out", str(out)], catch_exceptions=False
+        )
+    assert not out.exists()

@@ -16,6 +16,7 @@ from rich.console import Console
 from benchmarks import device as device_benchmark
 from engine.config import read_config
 from engine.errors import ConfigError
+from engine.face import landmarks as lm
 from engine.puppet.format import Puppet
 from engine.render.device import open_device
 from engine.render.device_portrait import DevicePortraitView
@@ -76,6 +77,10 @@ def test_the_picture_is_the_cpus(
     for shown in (Shown(p, 0.0) for p in PERFORMANCES):
         expected, found = cpu.draw(shown, quality), view.draw(shown, quality)
         assert differing(expected, found) <= 0.001
+        for contour in (lm.EYE_LEFT, lm.EYE_RIGHT, lm.LIPS_OUTER):  # an iris is less than a thousandth of the picture
+            points = cpu.placed(shown.performance).landmarks_px[contour, :2].astype(int)
+            (x0, y0), (x1, y1) = points.min(0) - 2, points.max(0) + 3
+            assert np.abs(expected[y0:y1, x0:x1].astype(int) - found[y0:y1, x0:x1]).mean() <= 1
     assert view.drawn_on != "cpu"
 
 

@@ -11,13 +11,14 @@ import pytest
 from conftest import performance
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from test_gesture import UPRIGHT_DEG, hand, rolled
 
 from engine.capture.nothing import NO_PICTURE
 from engine.capture.synthetic import SyntheticCamera
 from engine.capture.webcam import Webcam
 from engine.config import RunConfig, read_config
 from engine.drive import drive
-from engine.drive.called import Called, with_expression
+from engine.drive.called import SHARE, Called, with_expression
 from engine.drive.drive import open_drive
 from engine.drive.samples import SampleTracker, performance_of, sample_of
 from engine.drive.sound_mouth import EASE_S, SoundMouth
@@ -25,9 +26,11 @@ from engine.drive.telling import Telling
 from engine.drive.triggers import PRESETS, Trigger, Triggers
 from engine.errors import ConfigError, SourceError
 from engine.face import arkit
+from engine.face.calibration import Neutral
+from engine.face.gesture import Gesture
 from engine.face.model import face_model
 from engine.face.performance import HeadMotion, Performance
-from engine.face.profile import load_profile
+from engine.face.profile import Profile, load_profile, save_profile
 from engine.face.ranges import BLINKS, Ranges
 from engine.face.style import Style, mirror
 from engine.live.frame import Frame
@@ -343,14 +346,20 @@ def test_a_webcams_calibration_is_kept_and_used_again(
     perform(RunConfig(camera="0", performer="dora"))
     kept = tmp_path / "dora@0.calibration"
     profile = load_profile(kept)
+    other = profile.neutral.shape.copy()
+    other[10, 1] -= 0.004  # as a calibration anew would not find it; far less than another person is apart
+    save_profile(
+        Profile(Neutral(other, profile.neutral.pose), np.full(arkit.COUNT, 0.9, np.float32)), kept, "dora", "0"
+    )
     again = perform(RunConfig(camera="0", performer="dora"))
     assert again is not None
-    assert np.abs(load_profile(kept).neutral.shape - profile.neutral.shape).max() < 1e-6  # the same person: it stays
+    assert np.abs(load_profile(kept).neutral.shape - other).max() < 1e-6
+    assert load_profile(kept).ranges[arkit.INDEX["tongueOut"]] == pytest.approx(0.9)  # which nobody put out
     assert not told
     kept.write_bytes(b"broken")
     perform(RunConfig(camera="0", performer="dora"))
     assert "calibrating anew" in told[0]
-    assert load_profile(kept).ranges.min() > 0
+    assert np.abs(load_profile(kept).neutral.shape - profile.neutral.shape).max() < 1e-6
 
 
 def test_a_camera_is_closed_when_what_comes_after_it_cannot_be_opened(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -368,3 +377,29 @@ def test_a_camera_is_closed_when_what_comes_after_it_cannot_be_opened(monkeypatc
     with pytest.raises(ConfigError, match="hands"):
         open_drive(RunConfig(camera="0", occlusion="hands", remember=False), Triggers([]))
     assert [camera.read() for camera in cameras] == [None]
+
+
+def test_hands_that_are_seen_call_for_what_they_are_bound_to(
+    demo_frames: list[np.ndarray], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In the picture's own pixels, though they are looked for in a smaller one."""
+    points = (rolled(hand(Gesture.THUMBS_UP), UPRIGHT_DEG) * 60 + 100).astype(np.float32)
+
+    class Hands:
+        def __init__(self, most_hands: int) -> None: ...
+
+        def __call__(self, bgr: np.ndarray) -> list[np.ndarray]:
+            return [points]
+
+        def close(self) -> None: ...
+
+    monkeypatch.setattr("engine.drive.called.HandTracker", Hands)
+    monkeypatch.setattr("engine.drive.drive.open_source", lambda *_: SyntheticCamera("ok", []))
+    config = RunConfig(camera="0", remember=False, expressions={"hands": {"enabled": True}})
+    triggers = config.expressions.triggers()
+    drive = open_drive(config, triggers)
+    shown = [drive(Frame(demo_frames[0], i, i / 30)) for i in range(15)][-1]
+    drive.performer.source.close()
+    drive.close()
+    assert triggers.active == ("smile",)
+    assert np.allclose(shown.hands[0], points / SHARE)

@@ -18,6 +18,8 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 from engine.capture.synthetic import SyntheticCamera
 from engine.errors import ConfigError, MimicamError, OutputError, SourceError, StageError
 from engine.face.performance import Performance
+from engine.face.pose import fit_head
+from engine.face.reference import reference_face
 from engine.live.faults import Faulty, FaultyRender, FaultySink, WrittenError
 from engine.live.frame import Frame
 from engine.live.mailbox import Mailbox
@@ -29,6 +31,7 @@ from engine.output.stage import OutputStage
 from engine.puppet.format import Puppet
 from engine.render.portrait_view import PortraitView
 from engine.render.scene import Rendered, Scene
+from engine.render.swap_view import SwapView
 from engine.track.tracker import Tracked, Tracker
 
 MAGENTA = (255, 0, 255)  # the performer's picture: no puppet has this colour
@@ -48,7 +51,9 @@ class Watching(NullSink):
 
 
 def track(frame: Frame) -> Tracked:
-    """A tracker that sees a performer who nods."""
+    """A tracker that sees a performer who nods, while there is one."""
+    if not (frame.bgr == MAGENTA).all():
+        return Tracked(frame, None, None, None)
     return Tracked(frame, None, None, performance({"jawOpen": 0.69}, (0, frame.index % 10, 0)))
 
 
@@ -132,11 +137,33 @@ def test_garbage_from_rendering_ends_the_run_with_both_sizes(bruno: Puppet) -> N
 
 
 @pytest.mark.parametrize(
-    "camera", ["ok*10 dark*10 ok*10", "ok*10 noise*10 ok*10", "ok*5 skip*20 ok*5", "silent*3 ok*20"]
-)
-def test_a_source_that_goes_wrong_and_right_again(bruno: Puppet, camera: str) -> None:
+    ("camera", "lost"),
+    [
+        ("ok*10 dark*40 ok*10", True), ("ok*10 noise*40 ok*10", True), ("ok*5 skip*20 ok*5", False), ("silent*3 ok*20", False),
+    ],
+)  # fmt: skip
+def test_a_source_that_goes_wrong_and_right_again(bruno: Puppet, camera: str, lost: bool) -> None:
     meter, pipeline, _ = run(bruno, camera=camera)
     assert meter.counted("sent") + pipeline.skipped() == meter.counted("captured") > 0
+    assert (meter.counted("puppet_held") > 0) is lost
+
+
+def test_a_camera_that_turns_dark_never_shows_through_a_swap(bruno: Puppet, clip_puppet: Puppet) -> None:
+    """In the one mode whose canvas is the camera's picture: while nobody is found it is not sent."""
+    assert clip_puppet.clip is not None
+    bare, points_px = clip_puppet.clip.picture(20), clip_puppet.clip.analysis.landmarks_px[20]
+    pose, glare = fit_head(reference_face().mean, points_px), np.full_like(bare, MAGENTA)
+    frames = [*[bare] * 3, *[glare] * 20, *[bare] * 3]
+    scene = Scene(SwapView(bruno, bare.shape[1], bare.shape[0]))
+    sink = Watching()
+    watched.append(sink)
+    for index, picture in enumerate(frames):
+        frame = Frame(picture, index, index / 10)
+        seen = picture is bare
+        neutral = Performance.neutral() if seen else None
+        tracked = Tracked(frame, points_px if seen else None, pose if seen else None, neutral)
+        sink.send(scene(tracked).frame)
+    assert len(sink.frames) == len(frames)
 
 
 @pytest.mark.parametrize("landmarks", ["openvino", "mediapipe"])

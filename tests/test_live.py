@@ -29,23 +29,6 @@ from engine.render.scene import Rendered, Scene
 from engine.track.tracker import Tracked
 
 
-@given(st.lists(st.booleans(), max_size=60))
-def test_mailbox_hands_out_the_newest_once(puts: list[bool]) -> None:
-    """True puts the next number, False takes: what is taken is the newest put since the last take, or nothing."""
-    mailbox: Mailbox[int] = Mailbox()
-    number, waiting, lost = 0, None, 0
-    for put in puts:
-        if put:
-            number += 1
-            lost += waiting is not None
-            waiting = number
-            assert mailbox.put(number)
-        else:
-            assert mailbox.take(timeout_s=0) == waiting
-            waiting = None
-    assert mailbox.overwritten == lost
-
-
 @given(st.integers(1, 300))
 @settings(max_examples=20, deadline=None)
 def test_mailbox_between_threads_keeps_order_and_loses_nothing_uncounted(count: int) -> None:

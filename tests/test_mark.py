@@ -261,6 +261,10 @@ def test_verify_command(recording: Path, tmp_path: Path, picture: NDArray[np.uin
     }  # fmt: skip
     assert [piece["marked"] for piece in told["pieces"]] == [False, True, True]
     assert told["credentials"] is None
+    told_people = " ".join(runner.invoke(app, ["verify", str(recording), "--key", str(key)]).output.split())
+    assert "made by mimicam" in told_people
+    assert "marked: 10 to 24 s" in told_people
+    assert "puppet 1234567, 2026-11-26" in told_people
     plain = tmp_path / "plain.png"
     cv2.imwrite(str(plain), picture)
     answer = runner.invoke(app, ["verify", str(plain)])

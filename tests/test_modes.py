@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from itertools import pairwise
+from typing import Any
 
 import cv2
 import numpy as np
@@ -34,7 +35,7 @@ from engine.render.references import BETTER, FADE_S, LEAP, Chooser, Look
 from engine.render.scene import FADE_S as CHANGE_S
 from engine.render.scene import Scene
 from engine.render.swap_view import SwapView, mirrored_reference, mirrored_shape
-from engine.render.view import Shown
+from engine.render.view import Shown, View
 from engine.switchboard import Switchboard
 from engine.track.facemesh import find_faces
 from engine.track.tracker import Tracked
@@ -350,14 +351,46 @@ def test_other_photographs_lend_their_face(ada: Puppet) -> None:
     plain = alone.draw(Shown(moved, 1.0), LADDER[0])
     assert np.array_equal(pictures[-1], pictures[-2])
     assert apart(pictures[-1], plain).max() > 0
-    assert apart(pictures[-1], plain).mean() < 8  # the darker photograph in the brighter one's colours
+    face = face_mask(target.landmarks_px, Region(0, 0, 480, 480), 0.1) != 0
+    assert apart(pictures[-1], plain)[face].mean() < 8  # 30 levels darker, in the brighter one's colours
+    x, y = target.landmarks_px[50, :2].round().astype(int)
+    spotted = other.picture.copy()
+    spotted[y - 5 : y + 6, x - 5 : x + 6] = (0, 255, 0)
+    marked = PortraitView(replace(ada, references=(first, Reference(spotted, other.landmarks_px))), 480, 480)
+    for step in range(12):
+        shown = marked.draw(Shown(moved, 1 + step / 20), LADDER[0])
+    assert shown[y, x, 1] > shown[y, x, 2] + 60  # it is the second photograph that is seen
     assert max(apart(a, b).max() for a, b in pairwise(pictures)) < 90
 
 
 # live changes
 
 
-def test_a_change_of_mode_fades_without_a_black_picture(bruno: Puppet, ada: Puppet, dora: Tracked) -> None:
+@pytest.mark.parametrize(
+    ("old", "new"), [("portrait", "swap"), ("swap", "portrait"), ("portrait", "face2face"), ("face2face", "swap")]
+)
+def test_a_change_of_mode_fades_without_a_black_picture(
+    old: str, new: str, bruno: Puppet, clip_puppet: Puppet, dora: Tracked
+) -> None:
+    def opened(mode: str) -> View:
+        if mode == "face2face":
+            return ClipView(clip_puppet, *size(dora))
+        return SwapView(bruno, *size(dora)) if mode == "swap" else PortraitView(bruno, *size(dora))
+
+    def at(step: int) -> Picture:
+        return scene(replace(dora, frame=Frame(dora.frame.bgr, step, step * CHANGE_S / 5))).frame.bgr
+
+    scene = Scene(opened(old))
+    first = at(0)
+    scene.show(opened(new))
+    pictures = [first, *(at(step) for step in range(1, 8))]
+    last = pictures[-1]
+    assert min(float(p.mean()) for p in pictures) >= min(float(first.mean()), float(last.mean())) - 2
+    steps = [float(apart(a, b).mean()) for a, b in pairwise(pictures)]
+    assert max(steps) < 0.5 * float(apart(first, last).mean())
+
+
+def test_a_change_of_puppet_fades_without_a_black_picture(bruno: Puppet, ada: Puppet, dora: Tracked) -> None:
     views = [PortraitView(p, *size(dora)) for p in (bruno, ada)]
     scene = Scene(views[0])
     old = scene(replace(dora, frame=Frame(dora.frame.bgr, 0, 0.0))).frame.bgr
@@ -394,6 +427,13 @@ def test_a_switchboard_goes_through_modes_puppets_and_blends() -> None:
     board.ask_puppet()
     board.serve()
     assert board.scene.blend == chosen  # of what comes after, too
+
+
+def test_settings_reach_the_views() -> None:
+    quiet: dict[str, Any] = {"puppet": "bruno", "size": (160, 90), "runtime": "none", "occlusion": "none"}
+    assert Switchboard(RunConfig(mode="swap", mirror=True, **quiet)).scene.view._mirrored
+    assert not Switchboard(RunConfig(mode="swap", **quiet)).scene.view._mirrored
+    assert Switchboard(RunConfig(pose="absolute", **quiet)).scene.view.portrait.face._absolute_pose
 
 
 def test_a_mode_asked_for_at_the_start_must_be_there() -> None:

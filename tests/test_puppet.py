@@ -19,12 +19,14 @@ from numpy.typing import NDArray
 from pydantic import ValidationError
 
 from engine.errors import ConsentError, PuppetError
+from engine.face import landmarks as lm
 from engine.puppet.consent import Consent
 from engine.puppet.format import Puppet, load_puppet, save_puppet
-from engine.puppet.make import make_puppet, reference_from_photo
+from engine.puppet.make import TALLEST_PX, make_puppet, reference_from_photo
 from engine.puppet.shipped import find_puppet, known_puppets, shipped_folder
 from engine.render.portrait_view import PortraitView
 from engine.render.scene import Scene
+from engine.track.facemesh import find_faces
 from tools.fuzz import signed
 
 CONSENT = Consent(kind="synthetic", who="nobody", date=dt.date(2026, 1, 2), scope="tests")
@@ -188,6 +190,17 @@ def test_photograph_becomes_a_puppet(bruno: Puppet, tmp_path: Path) -> None:
     puppet = make_puppet([photo, photo], "twice", CONSENT, "test")
     assert len(puppet.references) == 2
     assert np.abs(puppet.references[0].landmarks_px - bruno.references[0].landmarks_px).mean() < 6
+
+
+def test_a_large_photograph_is_cropped_and_shrunk_with_its_landmarks(bruno: Puppet) -> None:
+    face = np.asarray(cv2.resize(picture(bruno), None, fx=2, fy=2), np.uint8)
+    large = np.full((2900, 4200, 3), 120, np.uint8)
+    large[600 : 600 + face.shape[0], 1200 : 1200 + face.shape[1]] = face
+    found = reference_from_photo(large, "large")
+    assert found.picture.shape[0] <= TALLEST_PX
+    (again,) = find_faces(found.picture)
+    away = np.linalg.norm((again - found.landmarks_px)[:, :2], axis=1).mean()
+    assert away < 0.03 * lm.inter_ocular(again)  # FaceMesh itself, in another size
 
 
 def closed_eyes(puppet: Puppet) -> NDArray[np.uint8]:

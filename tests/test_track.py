@@ -71,6 +71,17 @@ def test_a_second_face_walking_by_does_not_take_over(demo_frames: list[Picture],
         assert 200 < t.landmarks_px[:, 0].mean() < 440
 
 
+def test_a_second_face_is_not_taken_while_the_performer_is_covered(demo_frames: list[Picture], ada: Puppet) -> None:
+    """For a moment there is nobody but the bystander to be found."""
+    alone, beside = demo_frames[:2], [with_bystander(f, face_of(ada, 200), 440) for f in demo_frames[2:14]]
+    frames = [*alone, *beside]
+    for frame in frames[5:9]:
+        frame[:, 160:440] = 90
+    found = track(frames)
+    assert all(t.lost for t in found[5:9])
+    assert all(t.landmarks_px is not None and 200 < t.landmarks_px[:, 0].mean() < 440 for t in found[9:])
+
+
 def test_a_bystander_does_not_step_in_for_a_performer_who_left(demo_frames: list[Picture], ada: Puppet) -> None:
     empty = np.full_like(demo_frames[0], 90)
     bystander = with_bystander(empty, face_of(ada, 200), 10)

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from engine.face.landmarks import Points
 
@@ -57,15 +57,14 @@ class PerformerLock:
         self._place, self._seen_s = place, now_s
         return True
 
-    def choose(self, faces: NDArray[np.float32], now_s: float) -> Place | None:
-        """Which of the detected faces (n, 3: x, y, size) is the performer; None where none can be."""
-        places = [Place(*map(float, face)) for face in faces]
-        if not places:
+    def choose(self, faces: Sequence[Place], now_s: float) -> Place | None:
+        """Which of the detected faces is the performer; None where none can be."""
+        if not faces:
             return None
         if self._place is None or self.given_up(now_s):
-            return max(places, key=lambda p: p.size)
+            return max(faces, key=lambda p: p.size)
         last = self._place
-        nearest = min(places, key=last.away)
+        nearest = min(faces, key=last.away)
         return nearest if last.away(nearest) <= REACH_FACES and 0.5 < nearest.size / last.size < 2.0 else None
 
     def take(self, place: Place, now_s: float) -> None:

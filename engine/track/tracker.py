@@ -19,7 +19,7 @@ from engine.names import LandmarkName
 from engine.track.face_network import FaceNetwork
 from engine.track.facemesh import FaceDetector, LandmarkTracker
 from engine.track.filter import FaceFilter
-from engine.track.lock import PerformerLock, Place
+from engine.track.lock import REACH_FACES, PerformerLock, Place
 from engine.track.one_euro import OneEuro
 
 # of coefficients, in units per second, of which a blink moves at 10; what is drawn doesn't wait for it
@@ -102,11 +102,15 @@ class Tracker:
         return self._search(frame)
 
     def _search(self, frame: Frame) -> Points | None:
-        performer = self._lock.choose(self._detector(frame.bgr), frame.captured_s)
+        faces = [Place(*map(float, face)) for face in self._detector(frame.bgr)]
+        performer = self._lock.choose(faces, frame.captured_s)
         if performer is None:
             return None
         self._mesh.forget()
-        found = self._mesh(_only(frame.bgr, performer))
+        found = self._mesh(_only(frame.bgr, performer, [face for face in faces if face is not performer]))
+        if found is not None and performer.away(Place.of(found)) > REACH_FACES:
+            self._mesh.forget()  # somebody else nearby
+            return None
         if found is not None:
             if self._lock.given_up(frame.captured_s):
                 self.calibration.performer_changed()
@@ -114,11 +118,20 @@ class Tracker:
         return found
 
 
-def _only(bgr: NDArray[np.uint8], place: Place) -> NDArray[np.uint8]:
-    """The picture with everything but one face's surroundings black, so that no other face can be picked up."""
-    half = (0.5 + SURROUNDINGS) * place.size
-    rows = slice(max(0, int(place.y - half)), max(0, int(place.y + half)))
-    columns = slice(max(0, int(place.x - half)), max(0, int(place.x + half)))
+def _only(bgr: NDArray[np.uint8], place: Place, others: list[Place]) -> NDArray[np.uint8]:
+    """The picture with everything but one face's surroundings black, and other faces in them, so that none can be picked up."""
     result = np.zeros_like(bgr)
-    result[rows, columns] = bgr[rows, columns]
+    near = _square(place, 0.5 + SURROUNDINGS)
+    result[near] = bgr[near]
+    for other in others:
+        result[_square(other, 0.5)] = 0
+    own = _square(place, 0.5)
+    result[own] = bgr[own]
     return result
+
+
+def _square(place: Place, half_sizes: float) -> tuple[slice, slice]:
+    """Rows and columns around a face, `half_sizes` of its size to each side."""
+    half = half_sizes * place.size
+    rows = slice(max(0, int(place.y - half)), max(0, int(place.y + half)))
+    return rows, slice(max(0, int(place.x - half)), max(0, int(place.x + half)))
