@@ -38,6 +38,7 @@ from engine.trust.badge import Badge
 from engine.trust.chips import Key
 from engine.trust.seal import Seal
 from kernels.device import Device
+from models.runtimes import StreamNetwork
 
 WARM_UP: Final = 5
 LONGEST_WAIT_S: Final = 300.0  # for streams to load, and engines to be built
@@ -88,8 +89,8 @@ def _times(draw: Callable[[Shown], object], frames: int) -> dict[str, float]:
 
 def one_stream(setting: Setting) -> dict[str, Any]:
     """A picture's time on the device and on the CPU, and the GPU's own work."""
-    device, seal = _opened(setting), _seal(setting.size)
-    view = _device_view(setting, device, load_networks(setting.runtime))
+    device, seal, networks = _opened(setting), _seal(setting.size), load_networks(setting.runtime)
+    view = _device_view(setting, device, networks)
     cpu = _cpu_view(setting, None if setting.runtime == "none" else load_networks("auto"))
 
     def on_cpu(shown: Shown) -> None:
@@ -105,7 +106,8 @@ def one_stream(setting: Setting) -> dict[str, Any]:
         "ratio": here["p50_ms"] / there["p50_ms"],
     }
     times_ms = getattr(device, "times_ms", None)
-    if times_ms is not None:
+    between = networks is not None and not all(isinstance(n, StreamNetwork) for n in networks.by_part.values())
+    if times_ms is not None and not between:  # networks that the CPU executes would count as the GPU's work
         result["gpu_work"] = _percentiles(times_ms(lambda: view.again(LADDER[0], seal), setting.frames))
     return result
 

@@ -46,7 +46,7 @@ def prepare(
     """Load puppet and networks, and draw once so that nothing is compiled while the camera waits."""
     switchboard = Switchboard(config, tell, journal)
     warm_up()
-    switchboard.scene.view.rehearse(LADDER[0])
+    switchboard.scene.rehearse()
     return switchboard
 
 

@@ -10,6 +10,7 @@ Not run on a GPU yet.
 
 from __future__ import annotations
 
+import gc
 import threading
 from collections import deque
 from collections.abc import Callable, Iterator
@@ -20,7 +21,7 @@ import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
 from kernels.device import Buffer, DeviceError, OutOfMemoryError, Sides, Work, require_copyable, row_bytes_of
-from kernels.sources import compiled
+from kernels.sources import compiled, compiler_version
 
 NON_BLOCKING: Final = 1  # a stream that does not wait for the legacy one, whose use elsewhere would end a capture
 SLOTS: Final = 3  # uploads in flight: one is written, one copied, one about to be
@@ -59,6 +60,16 @@ class Gpu:
         with self.current():
             self._stream = self._cuda.Stream(NON_BLOCKING)
             self._slots = [_Slot(self._cuda) for _ in range(SLOTS)]
+            self._require_tools()
+
+    def _require_tools(self) -> None:
+        """DeviceError now, rather than at the first picture, where nothing can be compiled, loaded or recorded."""
+        _graph_driver()
+        if compiler_version() > int(self.driver.partition(".")[0]):
+            raise DeviceError(
+                f"the driver runs CUDA {self.driver}, NVRTC compiles for {compiler_version()}: update the driver"
+            )
+        self._module("sample")
 
     @property
     def stream(self) -> int:
@@ -94,8 +105,15 @@ class Gpu:
         """See `Device`."""
         kind = np.dtype(dtype)
         with self.current():
-            memory = _Memory(self._cuda.mem_alloc(max(1, int(np.prod(shape)) * kind.itemsize)), self._given_back)
+            memory = _Memory(self._allocated(max(1, int(np.prod(shape)) * kind.itemsize)), self._given_back)
         return Buffer(tuple(shape), kind, memory.address, row_bytes_of(tuple(shape), kind), memory)
+
+    def _allocated(self, count: int) -> Any:
+        try:
+            return self._cuda.mem_alloc(count)
+        except self._cuda.MemoryError:
+            self._given_back.clear()  # what is free by now, and waits for its turn
+            return self._cuda.mem_alloc(count)
 
     def upload(self, host: NDArray[Any], to: Buffer) -> None:
         """See `Device`: through pinned memory, which is used again once its copy has been made."""
@@ -161,12 +179,15 @@ class Gpu:
     def _function(self, kernel: str, function: str, arguments: tuple[Any, ...]) -> Any:
         key = kernel, function
         if key not in self._functions:
-            if kernel not in self._modules:
-                self._modules[kernel] = self._cuda.module_from_buffer(compiled(kernel, self.generation))
-            ready = self._modules[kernel].get_function(function)
+            ready = self._module(kernel).get_function(function)
             ready.prepare("".join("P" if isinstance(a, Buffer) else CODES[a.dtype.name] for a in arguments))
             self._functions[key] = ready
         return self._functions[key]
+
+    def _module(self, kernel: str) -> Any:
+        if kernel not in self._modules:
+            self._modules[kernel] = self._cuda.module_from_buffer(compiled(kernel, self.generation))
+        return self._modules[kernel]
 
 
 class _Memory:
@@ -203,7 +224,7 @@ class _Graph:
         self._gpu, self._driver = gpu, driver
         self._stream = driver.CUstream(gpu.stream)
         mode = driver.CUstreamCaptureMode.CU_STREAM_CAPTURE_MODE_THREAD_LOCAL
-        with gpu.current():
+        with gpu.current(), _nothing_collected():
             self._checked(driver.cuStreamBeginCapture(self._stream, mode))
             try:
                 launches()
@@ -227,6 +248,18 @@ class _Graph:
         if error != self._driver.CUresult.CUDA_SUCCESS:
             raise DeviceError(f"{self._gpu.name} refuses a graph: {error}")
         return rest[0] if rest else None
+
+
+@contextmanager
+def _nothing_collected() -> Iterator[None]:
+    """No garbage is collected meanwhile: what frees memory of the GPU would end a capture."""
+    collects = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if collects:
+            gc.enable()
 
 
 def _driver() -> Any:

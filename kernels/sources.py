@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from functools import cache
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from kernels.device import DeviceError
 
@@ -27,12 +27,26 @@ def functions_of(kernel: str) -> list[str]:
 
 
 @cache
-def compiled(kernel: str, generation: int) -> bytes:
-    """Machine code (a cubin) for a compute capability, as 90. DeviceError with the compiler's log when it fails."""
+def compiler_version() -> int:
+    """Which CUDA NVRTC is of, as 13. DeviceError where there is none."""
+    nvrtc = _nvrtc()
+    error, major, _ = nvrtc.nvrtcVersion()
+    if error != nvrtc.nvrtcResult.NVRTC_SUCCESS:
+        raise DeviceError(f"NVRTC does not say its version: {error}")
+    return int(major)
+
+
+def _nvrtc() -> Any:
     try:
         from cuda.bindings import nvrtc
     except ImportError as missing:
         raise DeviceError("NVRTC is not installed: pip install -e '.[cuda]'") from missing
+    return nvrtc
+
+
+def compiled(kernel: str, generation: int) -> bytes:
+    """Machine code (a cubin) for a compute capability, as 90. DeviceError with the compiler's log when it fails."""
+    nvrtc = _nvrtc()
     headers = [(FOLDER / name).read_bytes() for name in HEADERS]
     names = [name.encode() for name in HEADERS]
     source = source_of(kernel)

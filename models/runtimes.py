@@ -53,6 +53,28 @@ class StreamNetwork(Network, Protocol):
         ...
 
 
+class Losable:
+    """A network on a GPU. Once that is lost it answers that nothing is to be changed, for good, and the run goes on."""
+
+    def __init__(self, network: StreamNetwork, outputs: int, tell: Callable[[str], object]) -> None:
+        """`tell` hears why it was lost."""
+        self.precision, self.capturable, self.bound = network.precision, network.capturable, network.bound
+        self._network, self._outputs, self._tell = network, outputs, tell
+        self._lost = False
+
+    def __call__(self, crops: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """See the top of this file."""
+        if not self._lost:
+            try:
+                return self._network(crops)
+            except (
+                Exception
+            ) as error:  # driver, context and memory have errors of their own, in packages that may be missing
+                self._lost = True
+                self._tell(f"without this network from now on: {type(error).__name__}: {error}")
+        return np.zeros((*crops.shape[:3], self._outputs), np.float32)
+
+
 def _openvino(part: str, count: int) -> Network:
     from models.openvino_runtime import OpenVinoNetwork
 
@@ -94,8 +116,10 @@ RUNTIMES: Final[dict[RuntimeName, Callable[[str, int], Network]]] = {
 assert tuple(RUNTIMES) == get_args(RuntimeName)
 
 
-def load_network(part: str, count: int, runtime: RuntimeName | Literal["auto"]) -> tuple[Network, RuntimeName]:
-    """The network of `part` for `count` crops at a time, and the runtime that was chosen.
+def load_network(
+    part: str, count: int, runtime: RuntimeName | Literal["auto"], tell: Callable[[str], object] = lambda text: None
+) -> tuple[Network, RuntimeName]:
+    """The network of `part` for `count` crops at a time, and the runtime that was chosen. `tell` hears if a GPU is lost later.
 
     UnavailableError names every runtime that was tried, with its reason.
     """
@@ -103,7 +127,10 @@ def load_network(part: str, count: int, runtime: RuntimeName | Literal["auto"]) 
     reasons = []
     for name in names:
         try:
-            return RUNTIMES[name](part, count), name
+            network = RUNTIMES[name](part, count)
+            if isinstance(network, StreamNetwork):
+                network = Losable(network, CONFIGS[part].outputs, tell)
+            return network, name
         except (
             UnavailableError,
             ImportError,

@@ -44,8 +44,12 @@ class EngineKey:
 
 
 def nvidia_driver_found() -> bool:
-    """NVIDIA's driver is on this machine; nothing is loaded."""
-    return ctypes.util.find_library("nvcuda" if sys.platform == "win32" else "cuda") is not None
+    """NVIDIA's driver is on this machine, where programs find it: containers mount it without telling the linker's cache."""
+    try:
+        ctypes.CDLL("nvcuda.dll" if sys.platform == "win32" else "libcuda.so.1")
+    except OSError:
+        return False
+    return True
 
 
 def find_tensorrt() -> Any:

@@ -22,6 +22,7 @@ from models.runtimes import Precision
 from models.tensorrt_engine import EngineError, build_engine, cached_engine, find_tensorrt, key_of
 from models.weights import Weights
 
+NON_BLOCKING = 1  # a stream that does not wait for the legacy one, on which others work
 CACHE = Path("~/.cache/mimicam/engines").expanduser()
 
 
@@ -85,7 +86,7 @@ class _Hosted:
     """Memory on both sides, pinned here, and a stream."""
 
     def __init__(self, graph: TensorRtGraph, arrays: dict[str, NDArray[Any]]) -> None:
-        self._stream, self._arrays = cuda.Stream(), arrays
+        self._stream, self._arrays = cuda.Stream(NON_BLOCKING), arrays
         self._buffers: dict[str, Any] = {name: cuda.mem_alloc(array.nbytes) for name, array in arrays.items()}
         self._queue = graph.bound({name: int(b) for name, b in self._buffers.items()}, self._stream.handle)
 

@@ -79,7 +79,7 @@ class CudaTorchNetwork(TorchNetwork):
                 work()
         torch.cuda.synchronize()
         graph = torch.cuda.CUDAGraph()
-        with torch.cuda.graph(graph, stream=own):
+        with torch.cuda.graph(graph, stream=own, capture_error_mode="thread_local"):  # others allocate meanwhile
             work()
 
         def queue() -> None:

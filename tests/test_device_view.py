@@ -85,6 +85,7 @@ def test_the_picture_is_the_cpus(
 
 
 @pytest.mark.gpu
+@pytest.mark.timeout(900)  # engines are built first
 @pytest.mark.skipif(gpu() is None, reason="no GPU, or no PyCUDA")
 @pytest.mark.parametrize("runtime", ["torch-cuda", "tensorrt"])
 def test_networks_in_the_gpus_memory_draw_what_they_draw_from_the_cpu(runtime: RuntimeName, bruno: Puppet) -> None:

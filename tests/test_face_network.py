@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -16,7 +17,7 @@ from numpy.typing import NDArray
 
 from engine.errors import ConfigError
 from engine.face import landmarks as lm
-from engine.track.face_network import FILE, SIZE_PX, FaceNetwork, Square
+from engine.track.face_network import FILE, SIZE_PX, FaceNetwork, Square, _Replaced
 from engine.track.facemesh import FaceDetector, LandmarkTracker
 from engine.track.tracker import Tracker
 from models.tensorrt_engine import build_engine
@@ -117,6 +118,7 @@ def test_tensorrt_builds_its_engine() -> None:
 
 
 @pytest.mark.gpu
+@pytest.mark.timeout(900)  # engines are built first
 @pytest.mark.skipif(gpu() is None, reason="no GPU, or no PyCUDA")
 def test_tensorrt_finds_the_same_points(demo_frames: list[NDArray[np.uint8]]) -> None:
     networks = FaceNetwork(FaceDetector(), "tensorrt"), FaceNetwork(FaceDetector())
@@ -135,3 +137,18 @@ def test_tensorrt_that_is_not_there_says_so() -> None:
         pytest.skip("PyCUDA is installed")
     with pytest.raises(ConfigError, match=r"landmarks by TensorRT.*pycuda.*--landmarks openvino"):
         Tracker(landmarks="tensorrt")
+
+
+def test_landmarks_that_are_lost_with_a_gpu_go_on_elsewhere() -> None:
+    def fails(seen: NDArray[np.float32]) -> None:
+        raise RuntimeError("an illegal memory access was encountered")
+
+    made: list[int] = []
+
+    def instead() -> Callable[[NDArray[np.float32]], int]:
+        made.append(1)
+        return lambda seen: int(seen[0])
+
+    run = _Replaced(fails, instead)
+    assert [run(np.array([value], np.float32)) for value in (3, 4)] == [3, 4]
+    assert made == [1]

@@ -42,7 +42,7 @@ from models import runtimes
 from models.config import CONFIGS
 from models.graph import build_graph
 from models.openvino_runtime import OpenVinoNetwork
-from models.runtimes import TOLERANCE, Network, RuntimeName, UnavailableError, load_network
+from models.runtimes import TOLERANCE, Losable, Network, RuntimeName, StreamNetwork, UnavailableError, load_network
 from models.weights import SUMS, DamagedWeightsError, load_weights, weights_folder
 
 FIXTURES = Path(__file__).parent / "fixtures"
@@ -326,3 +326,25 @@ def test_the_live_loop_shows_what_is_rendered_offline(bruno: Puppet, demo_frames
     assert len(shown) > 1
     for frame in shown:
         assert np.array_equal(offline(tracked[frame.index]).frame.bgr, frame.bgr)
+
+
+def test_a_network_that_is_lost_with_its_gpu_changes_nothing_from_then_on() -> None:
+    class OnGpu:
+        precision, capturable, calls = "f16", True, 0
+
+        def bound(self, *_: int) -> None: ...
+
+        def __call__(self, crops: NDArray[np.uint8]) -> NDArray[np.float32]:
+            self.calls += 1
+            if self.calls > 1:
+                raise RuntimeError("an illegal memory access was encountered")
+            return np.ones((*crops.shape[:3], 4), np.float32)
+
+    told, inner, crops = list[str](), OnGpu(), np.zeros((1, 8, 8, 10), np.uint8)
+    network = Losable(inner, 4, told.append)
+    assert isinstance(network, StreamNetwork)
+    assert network(crops).min() == 1
+    assert not network(crops)[..., 3].any()
+    assert not network(crops)[..., 3].any()
+    assert (inner.calls, len(told)) == (2, 1)
+    assert "illegal memory access" in told[0]

@@ -127,6 +127,9 @@ class DevicePortraitView:
                     return self._draw(shown, quality, seal)
             except DeviceError as error:
                 self._lost = True
+                self._works.clear()
+                self._redrawn.clear()
+                self._seals.clear()
                 self._tell(f"drawing on the CPU from now on: {error}")
         left = replace(quality, generator=False) if self._on_gpu else quality  # networks that were lost with the device
         picture = self._cpu.draw(shown, left)

@@ -51,13 +51,13 @@ def load_networks(runtime: Runtime, tell: Callable[[str], object] = lambda reaso
 
     ConfigError when a runtime that was asked for by name can't be used, or when weights are damaged.
     """
-    return loaded(runtime, _load_parts, tell)
+    return loaded(runtime, lambda name: _load_parts(name, tell), tell)
 
 
-def _load_parts(runtime: RuntimeName | Literal["auto"]) -> Networks:
+def _load_parts(runtime: RuntimeName | Literal["auto"], tell: Callable[[str], object]) -> Networks:
     by_part: dict[Part, Network] = {}
     for part in PARTS:
-        by_part[part], runtime = load_network(part, len(places_of(part)), runtime)
+        by_part[part], runtime = load_network(part, len(places_of(part)), runtime, tell)
     assert runtime != "auto"
     return Networks(by_part, runtime)
 

@@ -80,7 +80,7 @@ class Occlusion:
 
 def load_occlusion(runtime: Runtime, tell: Callable[[str], object] = lambda reason: None) -> Network | None:
     """The shipped network; None and ConfigError as for `load_networks`."""
-    return loaded(runtime, lambda name: load_network("occlusion", 1, name)[0], tell)
+    return loaded(runtime, lambda name: load_network("occlusion", 1, name, tell)[0], tell)
 
 
 def contour(points: lm.Points, size_px: int) -> NDArray[np.uint8]:

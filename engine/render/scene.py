@@ -16,7 +16,7 @@ from engine.names import BlendName
 from engine.render.blends import mixed
 from engine.render.ladder import Step, measured_ladder
 from engine.render.quality import LADDER
-from engine.render.view import SealingView, Shown, View
+from engine.render.view import SealingView, Shown, View, talking
 from engine.track.tracker import Tracked
 from engine.trust.seal import Seal
 
@@ -77,6 +77,13 @@ class Scene:
     def draw(self, performance: Performance) -> NDArray[np.uint8]:
         """A new canvas (height, width, 3) with the puppet doing the performance."""
         return self._view.draw(Shown(performance, 0.0), self.quality)
+
+    def rehearse(self) -> None:
+        """Draw an open mouth as the first picture will be drawn, of which nothing is kept."""
+        if isinstance(self._view, SealingView):
+            self._view.draw_sealed(Shown(talking(), 0.0), self.quality, self._seal)
+        else:
+            self._view.rehearse(self.quality)
 
     def ladder(self) -> list[Step]:
         """The qualities that this machine has, measured, with nothing kept of it."""

@@ -149,11 +149,31 @@ def _compiled(graph: bytes, runtime: Literal["openvino", "tensorrt"]) -> Callabl
                 found=f"{type(error).__name__}: {error}",
                 advice="Use --landmarks openvino.",
             ) from error
-        return lambda seen: engine({INPUT: seen})
+        return _Replaced(lambda seen: engine({INPUT: seen}), lambda: _in_openvino(graph))
+    return _in_openvino(graph)
+
+
+def _in_openvino(graph: bytes) -> Callable[[NDArray[np.float32]], Any]:
     request = compile_graph(
         ov.Core(), graph, "f32", threads=1
     ).create_infer_request()  # a second thread would only wait
     return lambda seen: request.infer(seen, share_inputs=True, share_outputs=True)
+
+
+class _Replaced:
+    """Runs on a GPU until that is lost, and on the CPU from then on: a performer is not lost with it."""
+
+    def __init__(self, run: Callable[[NDArray[np.float32]], Any], instead: Callable[[], Callable[..., Any]]) -> None:
+        self._run, self._instead = run, instead
+        self._lost = False
+
+    def __call__(self, seen: NDArray[np.float32]) -> Any:
+        if not self._lost:
+            try:
+                return self._run(seen)
+            except Exception:  # driver, context and memory have errors of their own, in packages that may be missing
+                self._lost, self._run = True, self._instead()
+        return self._run(seen)
 
 
 def _around(points: Points) -> Square:
