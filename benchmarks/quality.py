@@ -38,6 +38,7 @@ from engine.track.tracker import Tracked, Tracker
 OPEN_GAP = 0.05  # lips further apart than this are an open mouth, inter-ocular distances
 GROWN = 0.06  # how far the regions reach beyond their landmarks, inter-ocular distances
 SHUT = 0.12  # lids that are less open than this are shut, eye widths
+LOOKING = 0.2  # from here on pupils are seen, likewise
 LEAST_LID_RANGE = 0.1
 LEAST_GAZE_RANGE = 0.1  # of the pupils' way across the eye
 SHEET_FRAMES = 6
@@ -142,17 +143,20 @@ def evaluate(clip: Clip, outputs: list[Picture], judge: Judge) -> dict[str, floa
         np.array([judge.pupil(picture, opinion.points_px) for picture, opinion in zip(pictures, opinions, strict=True)])
         for pictures, opinions in ((clip.truth, wanted), (outputs, seen))
     )
-    if np.ptp(np.percentile(wanted_gaze, [1, 99])) >= LEAST_GAZE_RANGE:
-        found["gaze, correlation (judge)"] = float(np.corrcoef(wanted_gaze, found_gaze)[0, 1])
-    return found | lids(clip.truth, outputs)
+    wanted_lids = lid_openings(clip.truth)
+    looking = wanted_lids >= LOOKING
+    if looking.any() and np.ptp(np.percentile(wanted_gaze[looking], [1, 99])) >= LEAST_GAZE_RANGE:
+        found["gaze of open eyes, correlation (judge)"] = float(
+            np.corrcoef(wanted_gaze[looking], found_gaze[looking])[0, 1]
+        )
+    return found | lids(wanted_lids, lid_openings(outputs))
 
 
-def lids(truth: list[Picture], outputs: list[Picture]) -> dict[str, float]:
+def lids(wanted: NDArray[np.float64], found: NDArray[np.float64]) -> dict[str, float]:
     """How lids follow, where the clip shuts them: correlation of the openings, and the opening while the truth's is shut.
 
     In the eyes of FaceMesh, which also drives the puppet: no independent opinion, but the independent judge hardly sees lids.
     """
-    wanted, found = lid_openings(truth), lid_openings(outputs)
     seen = np.isfinite(wanted) & np.isfinite(found)
     shut = seen & (wanted < SHUT)
     if shut.sum() < 3 or np.ptp(wanted[seen]) < LEAST_LID_RANGE:
