@@ -93,9 +93,7 @@ def _run(config: RunConfig, console: Console, replay: Replay | None, journal: Jo
     failures = [outcome.failure]
     if recorded:
         with console.status("signing"):
-            failures += [
-                _failure_of(opened.switchboard.credentials().sign, path) for path in recordings_in(config.output)
-            ]
+            failures.append(_failure_of(_sign, recordings_in(config.output), opened.switchboard))
     if config.report is not None:
         failures.append(_failure_of(write_json, report, config.report))
     first = next((failure for failure in failures if failure is not None), None)
@@ -156,6 +154,12 @@ def _loop(config: RunConfig, opened: _Opened, console: Console) -> tuple[Outcome
         drive.counted(), drive.sound(),
     )  # fmt: skip
     return outcome, pipeline.output_ended and bool(meter.counted("rendered"))
+
+
+def _sign(recordings: list[Path], switchboard: Switchboard) -> None:
+    """Put credentials into recordings that are done."""
+    for recording in recordings:
+        switchboard.credentials().sign(recording)
 
 
 def _failure_of(work: Callable[P, object], *given: P.args, **named: P.kwargs) -> MimicamError | None:

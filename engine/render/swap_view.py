@@ -84,10 +84,8 @@ class SwapView:
         self._colour, self._at_s = ColourMatch(), 0.0
         self._light: Light | None = None
         self._last: Picture | None = None  # the last swapped picture
-        self._share, self._faded_s = (
-            1.0,
-            0.0,
-        )  # of the swapped picture beside the portrait, and when it was last changed
+        self._share = 1.0  # of the swapped picture, beside the portrait
+        self._faded_s = 0.0  # when that was last changed
 
     def draw(self, shown: Shown, quality: Quality = LADDER[0]) -> Picture:
         """A new canvas (height, width, 3)."""
