@@ -139,6 +139,13 @@ def test_end_of_a_file_ends_the_run(tmp_path: Path, demo_frames: list) -> None:
     assert result.returncode == 0, result.stderr
 
 
+def wait_for_bytes(path: Path, count: int) -> None:
+    """Until so much is recorded, or a minute has passed."""
+    deadline = time.monotonic() + 60
+    while not (path.exists() and path.stat().st_size >= count) and time.monotonic() < deadline:
+        time.sleep(0.05)
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_interrupted_run_ends_in_order(tmp_path: Path, number: int) -> None:
     report, video = tmp_path / "report.json", tmp_path / "out.mp4"
@@ -146,10 +153,9 @@ def test_interrupted_run_ends_in_order(tmp_path: Path, number: int) -> None:
     process = subprocess.Popen(
         [sys.executable, "-m", "engine", *words], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
     )
-    deadline = time.monotonic() + 60
-    while not (video.exists() and video.stat().st_size > 20_000) and time.monotonic() < deadline:
-        time.sleep(0.05)  # until something is recorded
+    wait_for_bytes(video, 20_000)
     process.send_signal(signal.SIGUSR1)  # a new neutral: the run goes on
+    wait_for_bytes(video, video.stat().st_size + 10_000)
     process.send_signal(number)
     _, complaints = process.communicate(timeout=30)
     assert process.returncode == 0, complaints
