@@ -94,7 +94,7 @@ class ProtocolSource:
             return False
         target, listening_at = _plain(host), _plain(self.address[0])
         here = target == _plain(sent_from) and (listening_at == target or listening_at.is_unspecified)
-        return here and port == self.address[1] and (self._allowed is None or target in self._allowed)
+        return here and port == self.address[1] and self._may_send(host)
 
     @staticmethod
     def sample(frame: Frame) -> Sample:
@@ -135,8 +135,7 @@ class ProtocolSource:
         """What a datagram says, if it is for us."""
         now_s = time.monotonic()
         known = sender == self._sender
-        barred = self._allowed is not None and _plain(sender[0]) not in self._allowed
-        if barred or (not known and now_s - self._heard_s < UNLOCK_S):
+        if not known and (now_s - self._heard_s < UNLOCK_S or not self._may_send(sender[0])):
             self.foreign += 1
             return None
         decoder = self._decoder if known else self._endpoint.protocol.decoder()
@@ -150,6 +149,9 @@ class ProtocolSource:
             self._sender, self._decoder = sender, decoder
         self._heard_s = now_s
         return sample
+
+    def _may_send(self, host: str) -> bool:
+        return self._allowed is None or _plain(host) in self._allowed
 
     def _greet(self) -> None:
         """Ask the phone to send, in a silence now and then: it may have been switched on later."""
