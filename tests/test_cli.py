@@ -156,6 +156,7 @@ def test_interrupted_run_ends_in_order(tmp_path: Path, number: int) -> None:
     wait_for_bytes(video, 20_000)
     process.send_signal(signal.SIGUSR1)  # a new neutral: the run goes on
     wait_for_bytes(video, video.stat().st_size + 10_000)
+    process.send_signal(signal.SIGUSR1)  # in the same instant as what ends it
     process.send_signal(number)
     _, complaints = process.communicate(timeout=30)
     assert process.returncode == 0, complaints

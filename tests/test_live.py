@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import threading
+from itertools import repeat
 from typing import Any
 
 import numpy as np
@@ -21,6 +24,7 @@ from engine.live.mailbox import Mailbox
 from engine.live.meter import Meter
 from engine.live.pacer import Pacer
 from engine.live.pipeline import Pipeline
+from engine.live.signals import heard
 from engine.output.null import NullSink
 from engine.output.stage import OutputStage
 from engine.puppet.format import Puppet
@@ -260,3 +264,18 @@ def test_a_stage_that_hangs_is_named(stuck: str, monkeypatch: pytest.MonkeyPatch
     with pytest.raises(StageError, match=rf"{stuck}.* still busy"):
         pipeline.run(0.2)
     release.set()
+
+
+@pytest.mark.skipif(not hasattr(signal, "pthread_sigmask"), reason="no signal masks on this system")
+def test_signals_interrupt_another_thread_than_the_main_one() -> None:
+    came = threading.Event()
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, [])
+    with heard(came.set):
+        assert {signal.SIGTERM, signal.SIGUSR1} <= signal.pthread_sigmask(signal.SIG_BLOCK, [])
+        os.kill(os.getpid(), signal.SIGUSR1)
+        assert any(came.wait(0.01) for _ in range(1000))  # handlers run between two waits
+        with pytest.raises(KeyboardInterrupt):
+            os.kill(os.getpid(), signal.SIGTERM)
+            for wait in repeat(threading.Event().wait, 1000):
+                wait(0.01)
+    assert signal.pthread_sigmask(signal.SIG_BLOCK, []) == before

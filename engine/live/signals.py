@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import signal
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 
 
@@ -20,7 +20,30 @@ def heard(recapture: Callable[[], None]) -> Iterator[None]:
         wanted[signal.SIGUSR1] = lambda *_: recapture()
     before = {number: signal.signal(number, handler) for number, handler in wanted.items()}
     try:
-        yield
+        with _interrupting_another_thread(wanted):
+            yield
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+
+
+@contextmanager
+def _interrupting_another_thread(numbers: Iterable[int]) -> Iterator[None]:
+    """Meanwhile the signals arrive in a thread of their own; their handlers run in the main thread as ever.
+
+    OpenVINO gives the thread that loads it a stack for signals that holds the AMX registers once: a second signal that
+    interrupts the first ends the process there.
+    """
+    if not hasattr(signal, "pthread_sigmask"):
+        yield
+        return
+    over = threading.Event()
+    interrupted = threading.Thread(target=over.wait, name="signals", daemon=True)
+    interrupted.start()  # before they are blocked: threads begin with what their maker blocks
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, numbers)
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+        over.set()
+        interrupted.join()
