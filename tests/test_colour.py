@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from engine.face.light import LEAST, MOST, Light, basis, fit_light, ratio, vertex_normals
 from engine.face.reference import reference_face
 from engine.puppet.format import Puppet
-from engine.render.colour import ColourMatch, Statistics, plain_table, table_between
+from engine.render.colour import ColourMatch, Statistics, evenly_lit, plain_table, table_between
 from kernels.match_colour.cpu import match_colour
 
 SEEDS = st.integers(0, 2**32 - 1)
@@ -46,6 +46,28 @@ def test_the_mean_goes_over(seed: int, mean: tuple[float, float, float]) -> None
     assert (
         np.abs(statistics(out).mean - statistics(to).mean).max() < 2.0
     )  # Lab; the table is linear between its entries
+
+
+def test_a_shadow_that_only_the_layer_has_goes_and_its_grain_stays() -> None:
+    y, x = np.mgrid[0:200, 0:160].astype(np.float32)
+    shadow = 30 * np.exp(-((x - 110) ** 2 + (y - 60) ** 2) / (2 * 30**2))
+    grain = np.random.default_rng(3).normal(0, 6, (200, 160, 1))
+    face = np.full((200, 160, 3), (110, 130, 170), np.float32)
+    layer = np.clip(face + grain - shadow[..., None], 0, 255).astype(np.uint8)
+    skin = np.full((200, 160), 255, np.uint8)
+    lit = evenly_lit(layer, face.astype(np.uint8), skin, unit_px=60)
+    left = cv2.GaussianBlur(lit.astype(np.float32) - face, (0, 0), 6)
+    assert np.abs(left).max() < 0.4 * 30
+    assert (lit - cv2.GaussianBlur(lit.astype(np.float32), (0, 0), 3)).std() > 0.9 * grain.std()
+
+
+@given(SEEDS)
+@settings(max_examples=10, deadline=None)
+def test_light_is_left_alone_where_it_is_the_same_or_no_skin_is_seen(seed: int) -> None:
+    layer, other = picture(seed), picture(seed + 1, (60, 70, 80))
+    skin = np.full(layer.shape[:2], 255, np.uint8)
+    assert np.array_equal(evenly_lit(layer, layer, skin, 20), layer)
+    assert np.array_equal(evenly_lit(layer, other, np.zeros_like(skin), 20), layer)
 
 
 def test_too_few_pixels_tell_nothing_and_what_was_known_stays() -> None:

@@ -4,7 +4,7 @@
 
 Hair, ears, neck and background come whole from the base portrait, so nothing ghosts. The face's shape is a weighted mean
 of all donors; its picture is a multi-band blend (Burt and Adelson, 1983) of regions, each region taken from one donor
-after its colours were matched to the base's, so that skin stays sharp.
+after its colours were matched to what the base has there, so that skin stays sharp and of one light.
 """
 
 from __future__ import annotations
@@ -25,11 +25,13 @@ from engine.puppet.consent import Consent
 from engine.puppet.format import Puppet, save_puppet
 from engine.puppet.make import reference_from_photo
 from engine.render.head_mesh import HeadMesh
+from engine.trust.keys import fingerprint, maker_key, public_bytes
 from kernels.sample.cpu import sample
 from kernels.warp_mesh.cpu import warp_mesh
 
 SIDE_PX = 800
 BANDS = 6
+LIKENED = 0.3  # from which share of a region on its colours are made like the base's
 BASE_SHARE = 0.4  # of the face's shape; the donors share the rest
 
 
@@ -41,12 +43,13 @@ class Recipe:
     base: str  # hair, background, outline
     eyes: str  # eyes and brows
     mouth: str  # nose, mouth and chin
+    cut: float = 0.0  # share of the base's left that is left out: somebody else stands there
 
 
 RECIPES = (
-    Recipe("ada", base="3x6_10", eyes="2x4_01", mouth="3x6_00"),
+    Recipe("ada", base="3x6_00", eyes="3x6_10", mouth="2x4_04", cut=0.075),
     Recipe("bruno", base="2x4_05", eyes="3x6_06", mouth="1x2_00"),
-    Recipe("cleo", base="2x4_06", eyes="2x4_04", mouth="2x4_00"),
+    Recipe("cleo", base="2x4_04", eyes="3x6_10", mouth="2x4_06"),
     Recipe("dora", base="2x4_02", eyes="3x6_00", mouth="2x4_01"),
 )
 
@@ -65,16 +68,18 @@ class Donor:
         return self.pose.invert(self.landmarks_px)
 
 
-def read_donor(folder: Path, key: str) -> Donor:
-    """The portrait whose file name holds `key`."""
+def read_donor(folder: Path, key: str, cut: float = 0.0) -> Donor:
+    """The portrait whose file name holds `key`, without that share of its left."""
     table = np.load(folder / "landmarks.npz", allow_pickle=False)
     index = next(i for i, n in enumerate(table["names"]) if key in str(n))
     picture = cv2.imread(str(folder / str(table["names"][index])))
+    left = round(cut * picture.shape[1])
+    picture = picture[:, left:]
     scale = SIDE_PX / picture.shape[0]
     resized = cv2.resize(
         picture, None, fx=scale, fy=scale, interpolation=cv2.INTER_CUBIC if scale > 1 else cv2.INTER_AREA
     )
-    landmarks = (table["landmarks_px"][index] * scale).astype(np.float32)
+    landmarks = ((table["landmarks_px"][index] - (left, 0, 0)) * scale).astype(np.float32)
     return Donor(np.asarray(resized, np.uint8), landmarks, fit_head(reference_face().mean, landmarks))
 
 
@@ -122,14 +127,14 @@ def multiband(below: NDArray[np.float32], above: NDArray[np.float32], mask: NDAr
 
 def blend(recipe: Recipe, folder: Path) -> NDArray[np.uint8]:
     """The new portrait, BGR."""
-    base, eyes, mouth = (read_donor(folder, key) for key in (recipe.base, recipe.eyes, recipe.mouth))
+    base = read_donor(folder, recipe.base, recipe.cut)
+    eyes, mouth = (read_donor(folder, key) for key in (recipe.eyes, recipe.mouth))
     share = (1 - BASE_SHARE) / 2
     shape = BASE_SHARE * base.shape + share * eyes.shape + share * mouth.shape
     landmarks = base.pose.apply(shape.astype(np.float32))
     size = (base.picture.shape[0], base.picture.shape[1])
     warped = [warp_to(donor, landmarks, base.pose, size) for donor in (base, eyes, mouth)]
     unit = base.pose.scale
-    skin = region_mask(landmarks, lm.OVAL, size, 1.0) > 0.9
     result = warped[0].astype(np.float32)
     upper = np.concatenate([lm.EYE_LEFT, lm.EYE_RIGHT, lm.BROW_LEFT, lm.BROW_RIGHT, [168, 6, 117, 346]]).astype(
         np.int32
@@ -137,7 +142,7 @@ def blend(recipe: Recipe, folder: Path) -> NDArray[np.uint8]:
     lower = np.concatenate([lm.LIPS_OUTER, [4, 195, 5, 48, 278, 205, 425, 199, 194, 418, 200]]).astype(np.int32)
     for picture, points in ((warped[1], upper), (warped[2], lower)):
         mask = region_mask(landmarks, points, size, 0.07 * unit)
-        result = multiband(result, matched(picture, warped[0], skin), mask)
+        result = multiband(result, matched(picture, warped[0], mask > LIKENED), mask)
     return np.clip(result + 0.5, 0, 255).astype(np.uint8)
 
 
@@ -155,7 +160,7 @@ def main() -> None:
         consent = Consent(
             kind="synthetic",
             who="nobody: blended by tools/blend_puppets.py from generated portraits",
-            date=dt.date(2026, 11, 22),
+            date=dt.date(2026, 11, 27),
             scope="any use, as a face that belongs to no person",
         )
         origin = "SFHQ (D. Beniaguev, MIT licence): " + ", ".join((recipe.base, recipe.eyes, recipe.mouth))
@@ -164,6 +169,7 @@ def main() -> None:
             Puppet(recipe.name, consent.date, origin, consent, (reference,)), arguments.out / f"{recipe.name}.puppet"
         )
         print(f"{recipe.name}: {reference.picture.shape[1]} x {reference.picture.shape[0]} px")
+    print(f"signed by {fingerprint(public_bytes(maker_key().public_key()))}: SHIPPED_MAKER of engine/puppet/shipped.py")
     if arguments.sheet:
         cv2.imwrite(str(arguments.sheet), np.hstack([cv2.resize(p, (640, 640)) for p in pictures]))
 

@@ -37,6 +37,11 @@ class Occluder:
     bgr: NDArray[np.float32]  # (size, size, 3) in [0, 255]
     matte: NDArray[np.float32]  # (size, size) in [0, 1]
 
+    def shrunk(self, size: int) -> Occluder:
+        """Seen by a crop of fewer pixels."""
+        bgr, matte = (cv2.resize(v, (size, size), interpolation=cv2.INTER_AREA) for v in (self.bgr, self.matte))
+        return Occluder(np.asarray(bgr, np.float32), np.asarray(matte, np.float32))
+
     def over(self, crop: NDArray[np.uint8], shadow: float) -> NDArray[np.uint8]:
         """The crop with it in front, and its shadow of that strength (0 to 1) on what lies beside it."""
         size = len(crop)

@@ -12,8 +12,8 @@ weights of it. Needs the extra `train`.
 from __future__ import annotations
 
 import argparse
-import time
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +23,6 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional as F
-from torch.utils.data import DataLoader, IterableDataset
 
 from engine.face.pose import fit_head
 from engine.face.reference import reference_face
@@ -37,13 +36,16 @@ from models.torch_runtime import load_into
 from models.weights import load_weights
 from tools.occluders import Occluder, Occluders
 from tools.training_pairs import Footage, load_clip, load_stills, shaken
+from tools.training_pool import Pool, Supply
 from tools.training_run import Course, follow, write_log
 
 CONFIG = CONFIGS["occlusion"]
 BATCH = 32
+POOL, USES = 12000, 5  # crops that are kept, and how often each is used: making one takes longer than training on it
 CLIP_STEP = 4  # every so many frames of a clip
 PLAIN = 0.25  # of all crops have nothing in front
 TWO = 0.15  # have two things
+FINE = 0.6  # of the things are drawn with half the width of line
 JITTER = (0.06, 0.08, 5.0)  # of the crop: shift (inter-ocular distances), scale (natural log), degrees
 NO_MEMORY, WRONG_MEMORY = 0.55, 0.08  # how often the matte before is empty, or another one
 MOTION_PX = 3.0  # from one picture to the next, of the crop
@@ -51,15 +53,14 @@ RATE, EMA, LOG_STEPS = 1e-3, 0.998, 100
 OUTSIDE = 0.05  # weight of what lies beyond the contour
 
 
-class Crops(IterableDataset[NDArray[np.uint8]]):
-    """(size, size, 7) uint8 without end: the network's inputs, the truth, the weight of each pixel."""
+class Crops:
+    """An endless supply of (size, size, 7) uint8: the network's inputs, the truth, the weight of each pixel."""
 
     def __init__(self, folder: Path, seed: int) -> None:
         self._folder, self._seed = folder, seed
 
     def __iter__(self) -> Iterator[NDArray[np.uint8]]:
-        """Crops, made in the process that asks."""
-        cv2.setNumThreads(1)
+        """One after the other."""
         self._random = np.random.default_rng(self._seed)
         clips = [load_clip(path) for path in sorted((self._folder / "clips").glob("*.mp4"))]
         stills = [s for sub in sorted(self._folder.glob("stills_*")) for s in load_stills(sub)]
@@ -81,7 +82,7 @@ class Crops(IterableDataset[NDArray[np.uint8]]):
         truth = np.zeros((size, size), np.float32)
         count = int(r.choice([0, 1, 2], p=[PLAIN, 1 - PLAIN - TWO, TWO]))
         for _ in range(count):
-            thing = occluders.draw(seen, points)
+            thing = self._thing(seen, points, occluders)
             seen, truth = thing.over(seen, r.uniform(0, 1)), np.maximum(truth, thing.matte)
         before = self._before(seen, points, truth, occluders)
         face = contour((points + r.normal(0, 0.01 * size, (1, 2))).astype(np.float32), size)
@@ -89,13 +90,20 @@ class Crops(IterableDataset[NDArray[np.uint8]]):
         weight = np.maximum(near, np.uint8(255 * OUTSIDE))
         return np.dstack([self._filmed(seen), face, before, (255 * truth + 0.5).astype(np.uint8), weight])
 
+    def _thing(self, seen: NDArray[np.uint8], points: NDArray[np.float32], occluders: Occluders) -> Occluder:
+        """Something in front, often drawn finer than the crop shows: rims and hair are thinner than its pixels."""
+        if self._random.random() > FINE:
+            return occluders.draw(seen, points)
+        size = len(seen)
+        return occluders.draw(cv2.resize(seen, (2 * size, 2 * size)), 2 * points + np.float32(0.5)).shrunk(size)
+
     def _before(
         self, seen: NDArray[np.uint8], points: NDArray[np.float32], truth: NDArray[np.float32], occluders: Occluders
     ) -> NDArray[np.uint8]:
         r, draw = self._random, self._random.random()
         if draw < NO_MEMORY:
             return np.zeros(truth.shape, np.uint8)
-        other: Occluder | None = occluders.draw(seen, points) if draw < NO_MEMORY + WRONG_MEMORY else None
+        other = self._thing(seen, points, occluders) if draw < NO_MEMORY + WRONG_MEMORY else None
         matte = truth if other is None else other.matte
         dx, dy = r.normal(0, MOTION_PX, 2)
         moved = cv2.warpAffine(matte, np.array([[1, 0, dx], [0, 1, dy]], np.float32), matte.shape[::-1])
@@ -163,10 +171,11 @@ def run(data: Path, out: Path, minutes: float, workers: int, anew: bool) -> Iter
     average.load_state_dict(network.state_dict())
     optimiser = torch.optim.Adam(network.parameters(), RATE)
     course = Course(out, {"network": network, "average": average, "optimiser": optimiser}, device)
-    loader = DataLoader(Crops(data, int(time.time())), BATCH, num_workers=workers, multiprocessing_context="spawn")
+    shape, random = (CONFIG.size_px, CONFIG.size_px, OCCLUSION_INPUTS + 2), np.random.default_rng()
+    pool = Pool(partial(Crops, data), Supply(shape, BATCH, POOL, USES), workers)
     losses, overlaps = list[float](), list[float]()
-    for units in loader:
-        inputs, truth, weight = split(units, device)
+    while course.seconds < 60 * minutes:
+        inputs, truth, weight = split(torch.from_numpy(pool.batch(random)), device)
         share = course.seconds / (60 * minutes)
         for group in optimiser.param_groups:
             group["lr"] = RATE * max(0.01, 0.5 + 0.5 * float(np.cos(np.pi * min(share, 1))))
@@ -181,16 +190,14 @@ def run(data: Path, out: Path, minutes: float, workers: int, anew: bool) -> Iter
         follow(average, network, min(EMA, course.step / (course.step + 20)))
         losses.append(float(loss.detach()))
         overlaps.append(overlap(matte.detach(), truth, weight))
-        over = course.seconds >= 60 * minutes
-        if course.step % LOG_STEPS == 0 or over:
+        if course.step % LOG_STEPS == 0:
             course.save()
             sheet(average, inputs, truth, out / "sheet.png")
             means = {"loss": float(np.mean(losses)), "overlap": float(np.mean(overlaps))}
             yield {"step": course.step, "minutes": course.seconds / 60} | means
             losses.clear()
             overlaps.clear()
-        if over:
-            return
+    course.save()
 
 
 def main() -> None:

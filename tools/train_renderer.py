@@ -12,11 +12,9 @@ the change from one picture to the next against the truth's; a small price on th
 from __future__ import annotations
 
 import argparse
-import multiprocessing as mp
-import threading
-import time
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -35,6 +33,7 @@ from models.renderer import DRAWING, REFERENCE, WARP, Renderer
 from models.torch_runtime import load_into
 from models.weights import load_weights
 from tools.training_pairs import Pairs
+from tools.training_pool import Pool, Supply
 from tools.training_run import Course, follow, write_log
 
 BATCH_UNITS = 12  # two pictures each
@@ -68,53 +67,12 @@ class Adversary(nn.Module):
         return self.last(x), features
 
 
-class Pool:
-    """The newest units that a process of its own makes, drawn from at random."""
-
-    def __init__(self, part: Part, folder: Path, workers: int) -> None:
-        self._size = CONFIGS[part].size_px
-        self._units = np.empty((POOL_UNITS, 2, self._size, self._size, INPUTS + 4), np.uint8)
-        self.made, self._used = 0, 0
-        context = mp.get_context("spawn")
-        self._queue: Any = context.Queue(64)
-        self._makers: list[Any] = []
-        self._mirrors = part == "mouth"  # the right eye is mirrored already: all eyes look alike
-        for seed in range(workers):
-            arguments = (part, folder, self._queue, int(time.time()) + seed)
-            self._makers.append(context.Process(target=_make_units, args=arguments, daemon=True))
-            self._makers[-1].start()
-        threading.Thread(target=self._collect, daemon=True).start()
-
-    def _collect(self) -> None:
-        while True:
-            if self.made > max(20 * BATCH_UNITS, self._used / USES):
-                time.sleep(0.02)  # the makers wait too once their queue is full
-                continue
-            self._units[self.made % POOL_UNITS] = self._queue.get()
-            self.made += 1
-
-    def batch(self, random: np.random.Generator) -> NDArray[np.uint8] | None:
-        """(units * 2, size, size, 14), each unit's two pictures one after the other; None while there is too
-        little to begin with. RuntimeError when a maker has ended."""
-        ended = [maker.exitcode for maker in self._makers if maker.exitcode is not None]
-        if ended:
-            raise RuntimeError(f"a process that makes pairs ended with {ended[0]}: see above, and check --data")
-        if self.made < 20 * BATCH_UNITS:
-            return None
-        self._used += BATCH_UNITS
-        chosen = self._units[random.integers(min(self.made, POOL_UNITS), size=BATCH_UNITS)]
-        mirrored = (random.random(BATCH_UNITS) < 0.5) & self._mirrors
-        chosen[mirrored] = chosen[mirrored][:, :, :, ::-1]
-        return chosen.reshape(-1, self._size, self._size, INPUTS + 4)
-
-
-def _make_units(part: Part, folder: Path, queue: Any, seed: int) -> None:
-    import numba
-
-    numba.set_num_threads(1)
-    cv2.setNumThreads(1)
-    for unit in Pairs(part, folder, seed):
-        queue.put(unit)
+def mirrored(units: NDArray[np.uint8], random: np.random.Generator) -> NDArray[np.uint8]:
+    """Half of the units, of mouths: the right eye is mirrored already, and all eyes look alike."""
+    units = units.copy()
+    chosen = random.random(len(units)) < 0.5
+    units[chosen] = units[chosen][:, :, :, ::-1]
+    return units
 
 
 @dataclass(frozen=True, slots=True)
@@ -243,14 +201,15 @@ class Trainer:
 
 def run(part: Part, data: Path, out: Path, minutes: float, workers: int, *, anew: bool) -> Iterator[dict[str, float]]:
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    trainer, pool, random = Trainer(part, out, device, anew=anew), Pool(part, data, workers), np.random.default_rng()
+    trainer, random = Trainer(part, out, device, anew=anew), np.random.default_rng()
+    size = CONFIGS[part].size_px
+    pool = Pool(partial(Pairs, part, data), Supply((2, size, size, INPUTS + 4), BATCH_UNITS, POOL_UNITS, USES), workers)
     recent, course = list[dict[str, float]](), trainer.course
     while course.seconds < 60 * minutes:
         units = pool.batch(random)
-        if units is None:
-            time.sleep(0.2)
-            continue
-        batch = Batch.of(units, random, device)
+        if part == "mouth":
+            units = mirrored(units, random)
+        batch = Batch.of(units.reshape(-1, *units.shape[2:]), random, device)
         recent.append(trainer.train(batch, course.seconds / (60 * minutes)))
         if course.step % LOG_STEPS == 0:
             course.save()

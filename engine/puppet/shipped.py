@@ -9,7 +9,7 @@ from engine.errors import PuppetError
 from engine.home import home
 from engine.shipped import shipped
 
-SHIPPED_MAKER = "4c3783c75c5610ce"  # fingerprint of the key that signed the shipped ones; it was not kept
+SHIPPED_MAKER = "8e0114e4bc8f3911"  # fingerprint of the key that signed the shipped ones; it was not kept
 PERFORMER = "dora"  # the face of the demo clip, not offered as a puppet
 
 

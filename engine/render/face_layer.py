@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -19,6 +20,8 @@ from engine.render.quality import LADDER, Quality
 from kernels.sample.cpu import sample
 from kernels.warp_mesh.cpu import warp_mesh
 
+FEATURES = (lm.EYE_LEFT, lm.EYE_RIGHT, lm.BROW_LEFT, lm.BROW_RIGHT, lm.LIPS_OUTER)
+FEATURE_RIM = 0.07  # around eyes, brows and lips, inter-ocular distances
 FINEST = 1.5  # a photograph more than so much larger than what is drawn is shrunk by half first
 
 
@@ -97,3 +100,14 @@ def face_mask(landmarks_px: lm.Points, region: Region, inset: float = 0.0) -> ND
     middle = contour.mean(0)
     matte = polygon_matte(middle + (contour - middle) * np.float32(1 - inset), region, 0.0)
     return (matte > 0.5).astype(np.uint8) * np.uint8(255)
+
+
+def bare_skin(mask: NDArray[np.uint8], face: Target) -> NDArray[np.uint8]:
+    """A `mask` of a region without the eyes, brows and lips of a face, whose landmarks are in the region's pixels."""
+    result = mask.copy()
+    rim = max(1, round(FEATURE_RIM * face.pose.scale))
+    for feature in FEATURES:
+        hull = cv2.convexHull(face.landmarks_px[feature, :2].round().astype(np.int32))
+        cv2.fillConvexPoly(result, hull, 0)
+        cv2.polylines(result, [hull], True, 0, 2 * rim)
+    return result

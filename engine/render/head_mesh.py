@@ -32,6 +32,7 @@ SIDE_DEPTH = -0.5  # canonical z behind which a point belongs to the sides
 NOSE_WING_REACH, NOSE_ROUNDS = 0.16, 12
 LID_RIM = (0.03, 0.17)  # width of the wet rim of the upper and lower lid, in eye heights
 SKIN_REACH = (0.2, 0.2, 1.1)  # how far beyond the contour skin goes with cheeks and jaw, likewise; down it is the neck
+ROOMY, TIGHT = 0.35, 0.6  # share of that reach up to which skin yields softly, and from which on evenly
 FALL_OFF = 2.2  # at most so far from the head does anything still move
 
 
@@ -153,7 +154,9 @@ class HeadMesh:
         distance = share[:, None] * to_rim[None]  # (rings, 36) px
         skin = _with_gentle_sides(relaxed(landmarks_px, SMALLEST_TRIANGLE * unit**2))
         self._contour_shape = pose.invert(oval)
-        self._with_skin = self._skin_weights(outward, distance / unit, to_rim / unit)
+        self._outward = outward @ pose.rotation[:2, :2]
+        self._skin_reach = np.minimum(self._by_direction(outward, SKIN_REACH), to_rim / unit)
+        self._away = np.minimum(distance / unit / self._skin_reach, 1)  # (rings, 36), of that reach
         flat = oval[None, :, :2] + distance[..., None] * outward[None]
         self._weights, depth = self._follow(pose.invert(skin[lm.OVAL])[:, 2], outward, distance / unit, to_rim / unit)
         rings_px = self._lift(flat.reshape(-1, 2), depth.reshape(-1))
@@ -188,12 +191,16 @@ class HeadMesh:
         weights[-1] = 0
         return weights.reshape(-1, 1).astype(np.float32), depth.astype(np.float32)
 
-    def _skin_weights(
-        self, outward: lm.Points, distance: NDArray[np.float32], to_rim: NDArray[np.float32]
-    ) -> NDArray[np.float32]:
-        """How much of what the contour does beside the head's pose ring points do, (rings, 36, 1)."""
-        reach = np.minimum(self._by_direction(outward, SKIN_REACH), to_rim)
-        return (1 - smoothstep(distance / reach))[..., None]
+    def _with_skin(self, beside: NDArray[np.float32]) -> NDArray[np.float32]:
+        """(rings, 36, 1): how much of what the contour does `beside` the head's pose, canonical (36, 3), ring points do.
+
+        Softly less and less outwards; where the contour comes far, evenly, or the neck would vanish at one line under the chin.
+        """
+        pushed = (beside[:, :2] * self._outward).sum(1) / self._skin_reach
+        evenly = smoothstep((pushed - ROOMY) / (TIGHT - ROOMY))
+        softly = 1 - smoothstep(self._away)
+        weights: NDArray[np.float32] = softly + evenly * (1 - self._away - softly)
+        return weights[..., None]
 
     def _by_direction(self, outward: lm.Points, values: tuple[float, float, float]) -> NDArray[np.float32]:
         """(36,): a mixture of what holds upwards, sideways and downwards of the head."""
@@ -239,6 +246,7 @@ class HeadMesh:
         moved = pose.apply(self._rings_shape)
         rings = moved if whole else self._rings_px + self._weights * (moved - self._rings_px)
         beside = landmarks_px[lm.OVAL] - pose.apply(self._contour_shape)
-        rings = rings + (self._with_skin * beside).reshape(-1, 3)
+        weights = self._with_skin(beside @ pose.rotation / np.float32(pose.scale))
+        rings = rings + (weights * beside).reshape(-1, 3)
         skin = landmarks_px[: lm.SKIN_COUNT] + np.float32(pose.scale) * self._nudge @ pose.rotation.T
         return np.concatenate([skin, rings]).astype(np.float32)

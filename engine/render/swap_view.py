@@ -29,8 +29,8 @@ from engine.names import BlendName
 from engine.puppet.format import Puppet, Reference
 from engine.render.blends import BLENDS, Picture, feathered, mixed
 from engine.render.canvas import fit_scale
-from engine.render.colour import ColourMatch, Statistics
-from engine.render.face_layer import FaceLayer, face_mask, local_target
+from engine.render.colour import ColourMatch, Statistics, evenly_lit
+from engine.render.face_layer import FaceLayer, bare_skin, face_mask, local_target
 from engine.render.generator import Networks
 from engine.render.head_mesh import skin_triangles
 from engine.render.occlusion import Occlusion
@@ -186,7 +186,9 @@ class SwapView:
             layer = over if layer is None or share >= 1 else mixed(layer, over, share)
         assert layer is not None
         mask = face_mask(face.landmarks_px, region, INSET)
-        layer = self._coloured(layer, picture, mask, front, now_s)
+        seen = mask if front is None else np.where(front > 64, np.uint8(0), mask)
+        layer = self._coloured(layer, picture, seen, now_s)
+        layer = evenly_lit(layer, picture, bare_skin(seen, local_target(face, region)), unit)
         if front is not None:
             under = _without(picture, layer, front)
             blended = BLENDS[self.blend](under, layer, mask, unit)
@@ -207,13 +209,10 @@ class SwapView:
         self._light = found
         return found
 
-    def _coloured(
-        self, layer: Picture, picture: Picture, mask: Picture, front: Picture | None, now_s: float
-    ) -> Picture:
-        """The puppet's face in the performer's colours, measured where nothing is in front."""
-        counted = mask if front is None else np.where(front > 64, np.uint8(0), mask)
-        step = max(1, min(mask.shape) // SAMPLE_PX)
-        small = [np.ascontiguousarray(p[::step, ::step]) for p in (layer, picture, counted)]
+    def _coloured(self, layer: Picture, picture: Picture, seen: Picture, now_s: float) -> Picture:
+        """The puppet's face in the performer's colours, measured where both are `seen`."""
+        step = max(1, min(seen.shape) // SAMPLE_PX)
+        small = [np.ascontiguousarray(p[::step, ::step]) for p in (layer, picture, seen)]
         of, to = (Statistics.of(p, small[2]) for p in small[:2])
         result = np.empty_like(layer)
         match_colour(layer, self._colour(of, to, now_s), result)
