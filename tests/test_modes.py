@@ -25,8 +25,10 @@ from engine.face.safety import EASE_S, HOLD_S, PuppetState
 from engine.live.frame import Frame
 from engine.puppet.format import Puppet, Reference
 from engine.puppet.shipped import known_puppets
+from engine.render.borrowed import Borrowed
 from engine.render.clip_view import ClipView
 from engine.render.face_layer import face_mask
+from engine.render.moves import Moves
 from engine.render.occlusion import Occlusion
 from engine.render.patch import Region
 from engine.render.portrait_view import PortraitView
@@ -122,6 +124,36 @@ def test_shut_eyes_of_a_clip_open_for_a_performer_who_looks(clip_view: ClipView,
     index = int(np.argmin(lids))
     picture = clip_view.draw_frame(index, performance({}), 0.0)
     assert min(lm.lid_openings(find_faces(picture)[0])) >= 0.8 * min(lm.lid_openings(clip.analysis.neutral))
+
+
+def test_a_mouth_is_borrowed_where_a_frame_shows_such_a_one(clip_puppet: Puppet) -> None:
+    clip = clip_puppet.clip
+    assert clip is not None
+    poses = [fit_head(clip.analysis.neutral, points) for points in clip.analysis.landmarks_px]
+    borrowed = Borrowed(clip, poses)
+    gaps = [lm.lip_gap(p) / pose.scale for p, pose in zip(clip.analysis.landmarks_px, poses, strict=True)]
+    shut, wide = int(np.argmin(gaps)), int(clip.analysis.mouths[np.argmax([gaps[i] for i in clip.analysis.mouths])])
+    moves = Moves(any=True, mouth=1.0, eyes=0.0)
+
+    def suits(shape: lm.Points) -> float:
+        here = Target(poses[shut].apply(shape), poses[shut])
+        return borrowed.lend(clip.picture(shut), shut, here, moves, "feather", 0.0).mouth_suits
+
+    assert suits(poses[wide].invert(clip.analysis.landmarks_px[wide])) == 1.0
+    further = clip.analysis.neutral + performance({"jawOpen": 1.0}).offsets
+    assert lm.lip_gap(further) > 2 * max(gaps)  # else this says nothing
+    assert suits(further.astype(np.float32)) < 0.1
+
+
+def test_a_mouth_that_no_frame_shows_has_a_cavity_and_teeth(clip_view: ClipView, clip_puppet: Puppet) -> None:
+    clip = clip_puppet.clip
+    assert clip is not None
+    lips = find_faces(picture := clip_view.draw_frame(5, performance({"jawOpen": 0.9}), 0.0))[0][lm.LIPS_INNER, :2]
+    x0, y0 = lips.min(0).astype(int) + 2
+    x1, y1 = lips.max(0).astype(int) - 2
+    luma = picture[y0:y1, x0:x1].mean(-1)
+    assert luma.min() < 40
+    assert luma.std() > 20
 
 
 def test_a_puppet_of_photographs_has_no_face2face(bruno: Puppet) -> None:

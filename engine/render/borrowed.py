@@ -31,10 +31,18 @@ from kernels.warp_mesh.cpu import warp_mesh
 LIPS: Final = np.concatenate([lm.LIPS_OUTER, lm.LIPS_INNER])
 STEP: Final = 0.02  # mean distance of the lips' points that counts as one step, inter-ocular distances
 TURN_DEG: Final = 15.0  # likewise of the head
+LOG_GAP: Final = 0.4  # likewise of the logarithm of how far the lips are apart: what is drawn out shows it
 FADE_S: Final = 0.1
 REACH: Final = 0.55  # around the part that is cut out, inter-ocular distances
 GROWN: Final = {"mouth": 0.32, "eye": 0.1}  # what is borrowed beyond lips or lids, inter-ocular distances
 INSET: Final = 0.05  # how far inside the face's contour it ends, of its width
+LIKE, UNLIKE = (
+    1.3,
+    2.0,
+)  # times that lips shall be further apart than in a frame: its mouth begins not to do, and doesn't
+BEARS: Final = 2.0  # times more of that does a dark mouth bear than teeth, which are drawn out
+DARK: Final = 0.5  # of the brightness around it: a mouth of which three quarters are darker has nothing to be drawn out
+SLIT: Final = 0.02  # lips nearer than this count as so far apart, inter-ocular distances
 SHUT, OPEN = 1.5, 2.5  # times that lids shall be further apart than in the frame: eyes begin to be borrowed, and are
 
 
@@ -57,6 +65,14 @@ class _Part:
         return _Part(picture, region.local(points), Light(clip.analysis.lights[index]), vertex_normals(points))
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Lent:
+    """A picture with what it borrowed."""
+
+    picture: Picture
+    mouth_suits: float  # from 0, no frame shows such a mouth, to 1
+
+
 class Borrowed:
     """What the frames of a clip lend each other. Use it from one thread."""
 
@@ -70,28 +86,35 @@ class Borrowed:
         self._turns = [euler_from_rotation(poses[i].rotation)[:2] for i in found.eyes]
         looks = [_mouth_look(found.landmarks_px[i], poses[i]) for i in found.mouths]
         self._looks = [looks[0], *looks]  # the first is the frame's own
+        gaps = [_gap(found.landmarks_px[i], poses[i]) for i in found.mouths]
+        self._bearable = [gap * (BEARS if _dark(part) else 1) for gap, part in zip(gaps, self._mouths, strict=True)]
         self._choose = Chooser(self._looks, FADE_S)
 
-    def lend(self, drawn: Picture, index: int, here: Target, moves: Moves, blend: BlendName, now_s: float) -> Picture:
+    def lend(self, drawn: Picture, index: int, here: Target, moves: Moves, blend: BlendName, now_s: float) -> Lent:
         """`drawn`, a part of frame `index` warped to the face `here`, with the mouth and the eyes that suit it better."""
+        lent = Lent(drawn, 1.0)
         if moves.mouth > 0:
-            drawn = self._with_mouth(drawn, index, here, moves.mouth, blend, now_s)
-        return self._with_eyes(drawn, index, here, moves.eyes, blend)
+            lent = self._with_mouth(drawn, index, here, moves.mouth, blend, now_s)
+        return Lent(self._with_eyes(lent.picture, index, here, moves.eyes, blend), lent.mouth_suits)
 
     def _with_mouth(
         self, drawn: Picture, index: int, here: Target, share: float, blend: BlendName, now_s: float
-    ) -> Picture:
+    ) -> Lent:
         own = self._clip.analysis.landmarks_px[index]
         self._looks[0] = _mouth_look(own, self._poses[index])
-        wanted = _mouth_look(here.landmarks_px, here.pose)
-        result = drawn
+        bearable = [_gap(own, self._poses[index]), *self._bearable]
+        wanted, gap = _mouth_look(here.landmarks_px, here.pose), _gap(here.landmarks_px, here.pose)
+        result, suits = drawn, 1.0
         for number, part_share in self._choose(wanted, now_s):
             over = drawn
             if number > 0:
                 part = self._mouths[number - 1]
                 over = self._laid(drawn, part, index, here, lm.LIPS_OUTER, "mouth", blend)
+            fits = 1 - smoothstep((gap / bearable[number] - LIKE) / (UNLIKE - LIKE))
+            suits += part_share * (fits - suits)
             result = over if part_share >= 1 else mixed(result, over, part_share)
-        return result if share >= 1 else mixed(drawn, result, share)
+        share *= suits
+        return Lent(result if share >= 1 else mixed(drawn, result, share), suits)
 
     def _with_eyes(self, drawn: Picture, index: int, here: Target, share: float, blend: BlendName) -> Picture:
         own = self._clip.analysis.landmarks_px[index]
@@ -140,7 +163,20 @@ class Borrowed:
 def _mouth_look(landmarks_px: lm.Points, pose: Pose) -> Look:
     lips = pose.invert(landmarks_px)[LIPS, :2].ravel() / (STEP * np.sqrt(2 * len(LIPS)))
     yaw, pitch, _ = euler_from_rotation(pose.rotation)
-    return Look(np.append(lips, [yaw / TURN_DEG, pitch / TURN_DEG]).astype(np.float32))
+    opened = np.log(_gap(landmarks_px, pose)) / LOG_GAP
+    return Look(np.append(lips, [yaw / TURN_DEG, pitch / TURN_DEG, opened]).astype(np.float32))
+
+
+def _gap(landmarks_px: lm.Points, pose: Pose) -> float:
+    return max(SLIT, lm.lip_gap(landmarks_px) / pose.scale)
+
+
+def _dark(part: _Part) -> bool:
+    """Whether the mouth of a part is open and dark."""
+    height, width = part.picture.shape[:2]
+    inside = polygon_matte(part.landmarks_px[lm.LIPS_INNER], Region(0, 0, width, height), 0.0) > 0.5
+    luma = part.picture.mean(2)
+    return bool(inside.any()) and float(np.percentile(luma[inside], 75)) < DARK * float(np.median(luma))
 
 
 def _grown(contour_px: NDArray[np.float32], by_px: float, shape: tuple[int, int]) -> Picture:

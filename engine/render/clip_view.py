@@ -2,8 +2,8 @@
 
 Thies et al., "Face2Face: Real-time Face Capture and Reenactment of RGB Videos", CVPR 2016. What the performer's expression
 differs by from the actor's own in the frame that plays is added to the face in that frame; where nothing differs, nothing is
-touched. Mouths that differ come from the clip's own frames (section 6.2 there), eyes that the actor shut from frames in which
-they are open.
+touched. Mouths that differ come from the clip's own frames (section 6.2 there) or, where the actor never opens it so far, are the
+layers and the network of mode `portrait`; eyes that the actor shut come from frames in which they are open.
 """
 
 from __future__ import annotations
@@ -33,6 +33,7 @@ from engine.render.eyes import Irises, paint_out_irises
 from engine.render.face_layer import local_target
 from engine.render.generator import Generator, Networks
 from engine.render.head_mesh import rolled_lids, skin_triangles
+from engine.render.mouth import Mouth
 from engine.render.moves import Moves
 from engine.render.patch import Region
 from engine.render.quality import LADDER, Quality
@@ -72,6 +73,7 @@ class ClipView:
         rest = self._poses[0].apply(found.neutral)
         self._actor = PuppetFace(rest, keep_expression=True)
         first = puppet.clip.picture(0)
+        self._mouth = Mouth(first, self._actor)
         self._scale = fit_scale(first, width_px, height_px)
         self._canvas, self._left, self._top = surround(self._sized(first), width_px, height_px)
         self._borrowed = Borrowed(puppet.clip, self._poses)
@@ -108,7 +110,11 @@ class ClipView:
         here, own = local_target(target, region), local_target(Target(own_px, pose), region)
         before = np.ascontiguousarray(region.of(picture))
         drawn, backward = _warped(before, own, here, region.local(ring))
-        drawn = self._borrowed.lend(drawn, index, here, moves, self.blend, now_s)
+        lent = self._borrowed.lend(drawn, index, here, moves, self.blend, now_s)
+        drawn, unseen = lent.picture, moves.mouth * (1 - lent.mouth_suits)
+        patch = self._mouth.patch(here, drawn.shape[1], drawn.shape[0]) if unseen > 0 else None
+        if patch is not None:
+            patch.faded(unseen).draw(drawn)
         if moves.eyes > 0:
             turn = pose.rotation @ self._iris_pose.rotation.T
             eyes = paint_out_irises(drawn, here.landmarks_px)
@@ -117,7 +123,7 @@ class ClipView:
                 patch.draw(eyes)
             drawn = mixed(drawn, eyes, moves.eyes)
         if self._generator is not None and quality.generator:
-            strength: dict[Part, float] = {"mouth": moves.mouth, "eye": moves.eyes}
+            strength: dict[Part, float] = {"mouth": unseen, "eye": moves.eyes}
             self._generator.draw(drawn, here, backward, strength)
         region.of(picture)[...] = drawn
         return picture

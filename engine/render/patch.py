@@ -54,6 +54,12 @@ class Patch:
     left: int
     top: int
 
+    def faded(self, share: float) -> Patch:
+        """So much of it."""
+        return (
+            self if share >= 1 else Patch(self.bgr, cv2.convertScaleAbs(self.matte, alpha=share), self.left, self.top)
+        )
+
     def draw(self, canvas: NDArray[np.uint8]) -> None:
         """Lay it over a picture, in place."""
         composite(canvas, self.bgr, self.matte, self.left, self.top)
