@@ -63,16 +63,20 @@ def demo_frames() -> list[NDArray[np.uint8]]:
     return frames
 
 
-@pytest.fixture(scope="session")
-def clip_puppet(demo_frames: list[NDArray[np.uint8]], tmp_path_factory: pytest.TempPathFactory) -> Puppet:
-    """The performer of the demo clip as a puppet whose canvas is that clip."""
-    path = tmp_path_factory.mktemp("clip") / "dora.mp4"
+def filmed(frames: list[NDArray[np.uint8]], path: Path) -> Puppet:
+    """A puppet whose canvas is a clip of these frames of nobody, which is written to `path`."""
     sink = VideoFileSink(path, 30, wait=True)
-    for index, picture in enumerate(demo_frames[:40]):
+    for index, picture in enumerate(frames):
         sink.send(Frame(picture, index, index / 30))
     sink.close()
     consent = Consent(kind="synthetic", who="nobody: a generated face", date=dt.date(2026, 11, 25), scope="tests")
     return make_clip_puppet(path, "dora", consent).puppet
+
+
+@pytest.fixture(scope="session")
+def clip_puppet(demo_frames: list[NDArray[np.uint8]], tmp_path_factory: pytest.TempPathFactory) -> Puppet:
+    """The performer of the demo clip as a puppet whose canvas is that clip."""
+    return filmed(demo_frames[:40], tmp_path_factory.mktemp("clip") / "dora.mp4")
 
 
 @pytest.fixture

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from itertools import pairwise
+from itertools import islice, pairwise
 from typing import Any
 
 import cv2
 import numpy as np
 import pytest
-from conftest import performance
+from conftest import filmed, performance
 from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
+from engine.capture.open import demo_clip
+from engine.capture.video_file import VideoFile
 from engine.config import RunConfig
 from engine.errors import PuppetError
 from engine.face import landmarks as lm
@@ -23,11 +25,12 @@ from engine.face.reference import reference_face
 from engine.face.retarget import Target
 from engine.face.safety import EASE_S, HOLD_S, PuppetState
 from engine.live.frame import Frame
+from engine.puppet.clip import Clip
 from engine.puppet.format import Puppet, Reference
 from engine.puppet.shipped import known_puppets
-from engine.render.borrowed import Borrowed
+from engine.render.borrowed import Borrowed, Lent
 from engine.render.clip_view import ClipView
-from engine.render.face_layer import face_mask
+from engine.render.face_layer import bare_skin, face_mask
 from engine.render.moves import Moves
 from engine.render.occlusion import Occlusion
 from engine.render.patch import Region
@@ -126,23 +129,35 @@ def test_shut_eyes_of_a_clip_open_for_a_performer_who_looks(clip_view: ClipView,
     assert min(lm.lid_openings(find_faces(picture)[0])) >= 0.8 * min(lm.lid_openings(clip.analysis.neutral))
 
 
-def test_a_mouth_is_borrowed_where_a_frame_shows_such_a_one(clip_puppet: Puppet) -> None:
-    clip = clip_puppet.clip
+@pytest.fixture(scope="module")
+def speaking(tmp_path_factory: pytest.TempPathFactory) -> Clip:
+    """A part of the demo clip in which the performer opens her mouth."""
+    frames = [np.ascontiguousarray(frame.bgr[::2, ::2]) for frame in islice(VideoFile(demo_clip()), 240, 290)]
+    clip = filmed(frames, tmp_path_factory.mktemp("speaking") / "dora.mp4").clip
     assert clip is not None
-    poses = [fit_head(clip.analysis.neutral, points) for points in clip.analysis.landmarks_px]
-    borrowed = Borrowed(clip, poses)
-    gaps = [lm.lip_gap(p) / pose.scale for p, pose in zip(clip.analysis.landmarks_px, poses, strict=True)]
-    shut, wide = int(np.argmin(gaps)), int(clip.analysis.mouths[np.argmax([gaps[i] for i in clip.analysis.mouths])])
-    moves = Moves(any=True, mouth=1.0, eyes=0.0)
+    return clip
 
-    def suits(shape: lm.Points) -> float:
-        here = Target(poses[shut].apply(shape), poses[shut])
-        return borrowed.lend(clip.picture(shut), shut, here, moves, "feather", 0.0).mouth_suits
 
-    assert suits(poses[wide].invert(clip.analysis.landmarks_px[wide])) == 1.0
-    further = clip.analysis.neutral + performance({"jawOpen": 1.0}).offsets
-    assert lm.lip_gap(further) > 2 * max(gaps)  # else this says nothing
-    assert suits(further.astype(np.float32)) < 0.1
+def test_a_mouth_is_borrowed_where_a_frame_shows_such_a_one(speaking: Clip) -> None:
+    found = speaking.analysis
+    poses = [fit_head(found.neutral, points) for points in found.landmarks_px]
+    gaps = np.array([lm.lip_gap(points) / pose.scale for points, pose in zip(found.landmarks_px, poses, strict=True)])
+    shut, wide = int(np.argmin(gaps)), int(found.mouths[np.argmax(gaps[found.mouths])])
+    assert gaps[shut] < 0.02
+    assert gaps[wide] > 0.1
+    picture = speaking.picture(shut)
+
+    def lent(shape: lm.Points) -> Lent:
+        here = Target(poses[shut].apply(shape.astype(np.float32)), poses[shut])
+        return Borrowed(speaking, poses).lend(picture, shut, here, Moves(any=True, mouth=1.0, eyes=0.0), "feather", 0.0)
+
+    spoken = lent(poses[wide].invert(found.landmarks_px[wide]))
+    assert spoken.mouth_suits == 1.0
+    lips = seen(picture, found.landmarks_px[shut])
+    assert apart(spoken.picture, picture)[inside(lips)].max() > 40  # another mouth
+    shouted = lent(found.neutral + performance({"jawOpen": 1.0}).offsets)
+    assert shouted.mouth_suits < 0.05
+    assert apart(shouted.picture, picture).max() < 5
 
 
 def test_a_mouth_that_no_frame_shows_has_a_cavity_and_teeth(clip_view: ClipView, clip_puppet: Puppet) -> None:
@@ -177,6 +192,39 @@ def test_a_face_swapped_on_to_itself_is_invisible(clip_puppet: Puppet, dora: Tra
     told = replace(dora, performance=Performance(HeadMotion.still(), clip_puppet.clip.analysis.offsets[20]))
     picture = Scene(SwapView(own, *size(dora)))(told).frame.bgr
     assert apart(picture, dora.frame.bgr)[inside(dora)].mean() < 3.0  # the issue's own bound
+
+
+def test_a_shadow_in_the_puppets_photograph_does_not_come_along(bruno: Puppet, dora: Tracked) -> None:
+    reference = bruno.references[0]
+    unit = lm.inter_ocular(reference.landmarks_px)
+    forehead = reference.landmarks_px[151, :2].astype(int)
+    shadow = np.zeros(reference.picture.shape[:2], np.float32)
+    cv2.circle(shadow, tuple(forehead.tolist()), round(0.35 * unit), 1.0, -1)
+    shadow = cv2.GaussianBlur(shadow, (0, 0), 0.1 * unit)
+    shaded = (reference.picture * (1 - 0.35 * shadow[..., None])).astype(np.uint8)
+    pictures = []
+    for picture in (reference.picture, shaded):
+        one = replace(bruno, references=(Reference(picture, reference.landmarks_px),))
+        pictures.append(Scene(SwapView(one, *size(dora)))(dora).frame.bgr)
+    assert dora.landmarks_px is not None
+    x, y = dora.landmarks_px[151, :2].astype(int)
+    spot = (slice(y - 6, y + 7), slice(x - 6, x + 7))
+    before = float((reference.picture - shaded.astype(int))[forehead[1], forehead[0]].mean())
+    assert before > 30
+    assert apart(*pictures)[spot].mean() < 0.5 * before
+
+
+def test_bare_skin_has_neither_eyes_nor_brows_nor_lips(dora: Tracked) -> None:
+    assert dora.landmarks_px is not None
+    assert dora.pose is not None
+    face = inside(dora).astype(np.uint8) * np.uint8(255)
+    skin = bare_skin(face, Target(dora.landmarks_px, dora.pose))
+    for feature in (lm.EYE_LEFT, lm.EYE_RIGHT, lm.BROW_LEFT, lm.BROW_RIGHT, lm.LIPS_OUTER):
+        x, y = dora.landmarks_px[feature, :2].round().astype(int).T
+        assert not skin[y, x].any()
+    x, y = dora.landmarks_px[[50, 280, 151], :2].round().astype(int).T  # cheeks and forehead
+    assert (skin[y, x] == 255).all()
+    assert (skin <= face).all()
 
 
 @pytest.mark.parametrize("blend", ["feather", "multiband", "poisson"])

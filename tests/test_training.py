@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
 
@@ -18,6 +19,7 @@ from engine.render.generator import PARTS
 from engine.track.facemesh import find_faces
 from models.config import CONFIGS, INPUTS
 from tools.training_pairs import Footage, Pairs, load_clip, load_stills
+from tools.training_pool import READY, Pool, Supply
 
 
 @pytest.fixture(scope="module")
@@ -96,3 +98,32 @@ def test_gaps_and_lids_are_measured_in_the_faces_own_size() -> None:
     assert gaps[3] == pytest.approx(gaps[1])
     assert lids[2] == pytest.approx(0, abs=1e-6)
     assert lids[0] > 0.15
+
+
+SUPPLY = Supply(shape=(2, 3), batch=4, kept=100, uses=2)
+
+
+def counted(seed: int) -> Iterator[np.ndarray]:
+    """Units of a maker that tell how many were made before them."""
+    for number in range(10_000):
+        yield np.full(SUPPLY.shape, number % 256, np.uint8)
+
+
+def failing(seed: int) -> Iterator[np.ndarray]:
+    yield np.zeros(SUPPLY.shape, np.uint8)
+    raise OSError("no such folder")
+
+
+def test_a_pool_gives_batches_of_the_newest_units() -> None:
+    pool, random = Pool(counted, SUPPLY, workers=1), np.random.default_rng(0)
+    batches = np.stack([pool.batch(random) for _ in range(60)])
+    assert batches.shape == (60, SUPPLY.batch, *SUPPLY.shape)
+    assert pool.made >= READY * SUPPLY.batch
+    assert len(np.unique(batches)) > 30  # many units, not one many times
+
+
+def test_a_pool_says_when_its_makers_have_ended() -> None:
+    with pytest.raises(RuntimeError, match="ended with 1"):
+        Pool(failing, SUPPLY, workers=1).batch(np.random.default_rng(0))
+    with pytest.raises(ValueError, match="one at least"):
+        Pool(counted, SUPPLY, workers=0)

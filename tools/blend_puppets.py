@@ -1,6 +1,8 @@
 """Make the shipped puppets and the demo performer: people who do not exist, each blended from several generated portraits.
 
-    python -m tools.blend_puppets --data ../shared/data
+    MIMICAM_HOME=$(mktemp -d) python -m tools.blend_puppets --data ../shared/data
+
+With a home of its own it signs them with a new key that is not kept, and prints what SHIPPED_MAKER becomes.
 
 Hair, ears, neck and background come whole from the base portrait, so nothing ghosts. The face's shape is a weighted mean
 of all donors; its picture is a multi-band blend (Burt and Adelson, 1983) of regions, each region taken from one donor

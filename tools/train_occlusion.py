@@ -190,14 +190,14 @@ def run(data: Path, out: Path, minutes: float, workers: int, anew: bool) -> Iter
         follow(average, network, min(EMA, course.step / (course.step + 20)))
         losses.append(float(loss.detach()))
         overlaps.append(overlap(matte.detach(), truth, weight))
-        if course.step % LOG_STEPS == 0:
+        over = course.seconds >= 60 * minutes
+        if course.step % LOG_STEPS == 0 or over:
             course.save()
             sheet(average, inputs, truth, out / "sheet.png")
             means = {"loss": float(np.mean(losses)), "overlap": float(np.mean(overlaps))}
             yield {"step": course.step, "minutes": course.seconds / 60} | means
             losses.clear()
             overlaps.clear()
-    course.save()
 
 
 def main() -> None:

@@ -29,9 +29,12 @@ class Supply:
 
 
 class Pool:
-    """Units from `workers` processes of their own."""
+    """Units from processes of their own."""
 
     def __init__(self, units: Units, supply: Supply, workers: int) -> None:
+        """ValueError without any of the `workers`, of which each is a process."""
+        if workers < 1:
+            raise ValueError(f"{workers} processes make no units: one at least is needed")
         self._supply = supply
         self._units = np.empty((supply.kept, *supply.shape), np.uint8)
         self.made, self._used = 0, 0
@@ -60,7 +63,7 @@ class Pool:
         while True:
             ended = [maker.exitcode for maker in self._makers if maker.exitcode is not None]
             if ended:
-                raise RuntimeError(f"a process that makes pairs ended with {ended[0]}: see above, and check --data")
+                raise RuntimeError(f"a process that makes units ended with {ended[0]}: see above, and check --data")
             if self.made >= READY * supply.batch:
                 break
             time.sleep(0.2)

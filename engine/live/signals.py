@@ -20,7 +20,7 @@ def heard(recapture: Callable[[], None]) -> Iterator[None]:
         wanted[signal.SIGUSR1] = lambda *_: recapture()
     before = {number: signal.signal(number, handler) for number, handler in wanted.items()}
     try:
-        with _interrupting_another_thread(wanted):
+        with _sparing_this_thread(wanted):
             yield
     finally:
         for number, handler in before.items():
@@ -28,22 +28,23 @@ def heard(recapture: Callable[[], None]) -> Iterator[None]:
 
 
 @contextmanager
-def _interrupting_another_thread(numbers: Iterable[int]) -> Iterator[None]:
-    """Meanwhile the signals arrive in a thread of their own; their handlers run in the main thread as ever.
+def _sparing_this_thread(numbers: Iterable[int]) -> Iterator[None]:
+    """Meanwhile the signals interrupt other threads, of which one is started so that there is one; their handlers run in the main
+    thread as ever. Programs that are started meanwhile begin with these signals blocked.
 
     OpenVINO gives the thread that loads it a stack for signals that holds the AMX registers once: a second signal that
-    interrupts the first ends the process there.
+    interrupts the first ends the process there. SIGINT stays, as the only one.
     """
     if not hasattr(signal, "pthread_sigmask"):
         yield
         return
-    over = threading.Event()
-    interrupted = threading.Thread(target=over.wait, name="signals", daemon=True)
-    interrupted.start()  # before they are blocked: threads begin with what their maker blocks
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, numbers)
+    before, over = signal.pthread_sigmask(signal.SIG_BLOCK, []), threading.Event()
+    other = threading.Thread(target=over.wait, name="signals", daemon=True)
+    other.start()  # before they are blocked: threads begin with what their maker blocks
     try:
+        signal.pthread_sigmask(signal.SIG_BLOCK, numbers)
         yield
     finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
         over.set()
-        interrupted.join()
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+        other.join()

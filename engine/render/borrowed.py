@@ -36,12 +36,11 @@ FADE_S: Final = 0.1
 REACH: Final = 0.55  # around the part that is cut out, inter-ocular distances
 GROWN: Final = {"mouth": 0.32, "eye": 0.1}  # what is borrowed beyond lips or lids, inter-ocular distances
 INSET: Final = 0.05  # how far inside the face's contour it ends, of its width
-LIKE, UNLIKE = (
-    1.3,
-    2.0,
-)  # times that lips shall be further apart than in a frame: its mouth begins not to do, and doesn't
-BEARS: Final = 2.0  # times more of that does a dark mouth bear than teeth, which are drawn out
+# Times that lips shall be further apart than in a frame: its mouth begins not to do, and doesn't.
+LIKE, UNLIKE = 1.3, 2.0
+BEARS: Final = 2.0  # a dark mouth may be opened so many times further than one with teeth
 DARK: Final = 0.5  # of the brightness around it: a mouth of which three quarters are darker has nothing to be drawn out
+SKIN: Final = 0.3  # how far around lips that is looked at, inter-ocular distances
 SLIT: Final = 0.02  # lips nearer than this count as so far apart, inter-ocular distances
 SHUT, OPEN = 1.5, 2.5  # times that lids shall be further apart than in the frame: eyes begin to be borrowed, and are
 
@@ -86,8 +85,10 @@ class Borrowed:
         self._turns = [euler_from_rotation(poses[i].rotation)[:2] for i in found.eyes]
         looks = [_mouth_look(found.landmarks_px[i], poses[i]) for i in found.mouths]
         self._looks = [looks[0], *looks]  # the first is the frame's own
-        gaps = [_gap(found.landmarks_px[i], poses[i]) for i in found.mouths]
-        self._bearable = [gap * (BEARS if _dark(part) else 1) for gap, part in zip(gaps, self._mouths, strict=True)]
+        self._bearable = [
+            _bearable(_gap(found.landmarks_px[i], poses[i]), part.picture, part.landmarks_px, poses[i].scale)
+            for part, i in zip(self._mouths, found.mouths, strict=True)
+        ]
         self._choose = Chooser(self._looks, FADE_S)
 
     def lend(self, drawn: Picture, index: int, here: Target, moves: Moves, blend: BlendName, now_s: float) -> Lent:
@@ -102,18 +103,23 @@ class Borrowed:
     ) -> Lent:
         own = self._clip.analysis.landmarks_px[index]
         self._looks[0] = _mouth_look(own, self._poses[index])
-        bearable = [_gap(own, self._poses[index]), *self._bearable]
+        own_gap = _gap(own, self._poses[index])
+        bearable = [_bearable(own_gap, drawn, here.landmarks_px, here.pose.scale), *self._bearable]
         wanted, gap = _mouth_look(here.landmarks_px, here.pose), _gap(here.landmarks_px, here.pose)
-        result, suits = drawn, 1.0
-        for number, part_share in self._choose(wanted, now_s):
+        chosen, suits = self._choose(wanted, now_s), 1.0
+        for number, part_share in chosen:
+            fits = 1 - smoothstep((gap / bearable[number] - LIKE) / (UNLIKE - LIKE))
+            suits += part_share * (fits - suits)
+        share *= suits
+        if share <= 0 or all(number == 0 for number, _ in chosen):
+            return Lent(drawn, suits)
+        result = drawn
+        for number, part_share in chosen:
             over = drawn
             if number > 0:
                 part = self._mouths[number - 1]
                 over = self._laid(drawn, part, index, here, lm.LIPS_OUTER, "mouth", blend)
-            fits = 1 - smoothstep((gap / bearable[number] - LIKE) / (UNLIKE - LIKE))
-            suits += part_share * (fits - suits)
             result = over if part_share >= 1 else mixed(result, over, part_share)
-        share *= suits
         return Lent(result if share >= 1 else mixed(drawn, result, share), suits)
 
     def _with_eyes(self, drawn: Picture, index: int, here: Target, share: float, blend: BlendName) -> Picture:
@@ -171,12 +177,15 @@ def _gap(landmarks_px: lm.Points, pose: Pose) -> float:
     return max(SLIT, lm.lip_gap(landmarks_px) / pose.scale)
 
 
-def _dark(part: _Part) -> bool:
-    """Whether the mouth of a part is open and dark."""
-    height, width = part.picture.shape[:2]
-    inside = polygon_matte(part.landmarks_px[lm.LIPS_INNER], Region(0, 0, width, height), 0.0) > 0.5
-    luma = part.picture.mean(2)
-    return bool(inside.any()) and float(np.percentile(luma[inside], 75)) < DARK * float(np.median(luma))
+def _bearable(gap: float, picture: Picture, landmarks_px: lm.Points, unit_px: float) -> float:
+    """The `gap` of a mouth's lips, or more where it is open and dark, as the `picture` of it at `landmarks_px` shows."""
+    region = Region.around(landmarks_px[LIPS], SKIN * unit_px, picture.shape[1], picture.shape[0])
+    if gap <= SLIT or region is None:
+        return gap
+    inside = polygon_matte(landmarks_px[lm.LIPS_INNER], region, 0.0) > 0.5
+    luma = region.of(picture).mean(2)
+    dark = inside.any() and np.percentile(luma[inside], 75) < DARK * np.median(luma[~inside])
+    return gap * BEARS if dark else gap
 
 
 def _grown(contour_px: NDArray[np.float32], by_px: float, shape: tuple[int, int]) -> Picture:

@@ -73,7 +73,7 @@ class ClipView:
         rest = self._poses[0].apply(found.neutral)
         self._actor = PuppetFace(rest, keep_expression=True)
         first = puppet.clip.picture(0)
-        self._mouth = Mouth(first, self._actor)
+        self._mouth = Mouth(first, PuppetFace(found.landmarks_px[0], neutral=found.neutral))
         self._scale = fit_scale(first, width_px, height_px)
         self._canvas, self._left, self._top = surround(self._sized(first), width_px, height_px)
         self._borrowed = Borrowed(puppet.clip, self._poses)

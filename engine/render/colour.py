@@ -2,7 +2,7 @@
 
 Reinhard et al., "Color Transfer between Images", 2001, with the whole covariance instead of its diagonal: the linear map of least
 displacement between two normal distributions (Pitie & Kokaram, "The Linear Monge-Kantorovitch Linear Colour Mapping", 2007,
-equation 6). What light and shade remain are evened out by place.
+equation 6). What remains of light and shade is evened out by place.
 """
 
 from __future__ import annotations
@@ -15,6 +15,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from engine.render.blends import Picture
+
 TABLE: Final = 17  # entries a side
 SETTLING_S: Final = 0.6  # over which statistics follow a change
 SPREAD_FLOOR: Final = 4.0  # squared Lab units added to both covariances: a flat face tells nothing of spread
@@ -24,10 +26,10 @@ STRETCH: Final = (0.75, 1.2)  # of the spread along any direction
 FEWEST: Final = 40  # pixels that statistics are taken from
 SHADE_PX: Final = 48  # longer side of the pictures that light and shade are compared on
 SHADE_REACH: Final = 0.17  # over which they are smooth, inter-ocular distances
+SHADE_SIGMA: Final = (0.5, 12.0)  # the least and the most of that, in pixels of those pictures
 SHADE_SHARE: Final = 0.85  # of their difference that is taken away
 MOST_SHADE: Final = 40.0  # grey levels, never quite reached: a beard is no shadow
 LEAST_SKIN: Final = 0.15  # share of skin around a place under which nothing is known of it
-Picture = NDArray[np.uint8]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -104,20 +106,27 @@ def table_between(of: Statistics, to: Statistics) -> NDArray[np.float32]:
 def evenly_lit(layer: Picture, picture: Picture, skin: Picture, unit_px: float) -> Picture:
     """`layer` (height, width, 3) with the large shapes of light and shade that `picture` has in the same place.
 
-    `skin` (height, width) is not 0 where both show bare skin; around it what is next to it counts. `unit_px`: the face's
+    `skin` (height, width) is 255 where bare skin is compared, else 0; there what is next to it counts. `unit_px`: the face's
     inter-ocular distance. For what no smooth light explains, as a shadow of hair in the layer's photograph.
     """
     height, width = skin.shape
-    factor = SHADE_PX / max(height, width)
+    factor = min(1.0, SHADE_PX / max(height, width))
     size = (max(2, round(width * factor)), max(2, round(height * factor)))
-    small = [cv2.resize(p, size, interpolation=cv2.INTER_AREA).astype(np.float32) for p in (picture, layer, skin)]
+    small = [_shrunk(p, size) for p in (picture, layer, skin)]
     weight = small[2][..., None] / 255
-    sigma = SHADE_REACH * unit_px * factor
+    sigma = float(np.clip(SHADE_REACH * unit_px * factor, *SHADE_SIGMA))
     total, known = (cv2.GaussianBlur(v, (0, 0), sigma) for v in (weight * (small[0] - small[1]), weight))
     shade = SHADE_SHARE * total / np.maximum(known, LEAST_SKIN)[..., None]
     limited = (MOST_SHADE * np.tanh(shade / MOST_SHADE)).astype(np.float32)
     spread = cv2.resize(limited, (width, height), interpolation=cv2.INTER_LINEAR)
     return np.asarray(cv2.add(layer, spread, dtype=cv2.CV_8U), np.uint8)
+
+
+def _shrunk(picture: Picture, size: tuple[int, int]) -> NDArray[np.float32]:
+    """A picture at (width, height) `size`, of every so many of its pixels: reading them all takes several times as long."""
+    step = max(1, min(picture.shape[0] // (2 * size[1]), picture.shape[1] // (2 * size[0])))
+    some = np.ascontiguousarray(picture[::step, ::step])
+    return np.asarray(cv2.resize(some, size, interpolation=cv2.INTER_AREA), np.float32)
 
 
 def _stretch(of: NDArray[np.float64], to: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -154,7 +154,8 @@ class HeadMesh:
         distance = share[:, None] * to_rim[None]  # (rings, 36) px
         skin = _with_gentle_sides(relaxed(landmarks_px, SMALLEST_TRIANGLE * unit**2))
         self._contour_shape = pose.invert(oval)
-        self._outward = outward @ pose.rotation[:2, :2]
+        turned = outward @ pose.rotation[:2, :2]
+        self._outward = turned / np.linalg.norm(turned, axis=1, keepdims=True)  # (36, 2), canonical
         self._skin_reach = np.minimum(self._by_direction(outward, SKIN_REACH), to_rim / unit)
         self._away = np.minimum(distance / unit / self._skin_reach, 1)  # (rings, 36), of that reach
         flat = oval[None, :, :2] + distance[..., None] * outward[None]

@@ -55,10 +55,10 @@ class Patch:
     top: int
 
     def faded(self, share: float) -> Patch:
-        """So much of it."""
-        return (
-            self if share >= 1 else Patch(self.bgr, cv2.convertScaleAbs(self.matte, alpha=share), self.left, self.top)
-        )
+        """The same with its matte at `share` (0 to 1)."""
+        if share >= 1:
+            return self
+        return Patch(self.bgr, cv2.convertScaleAbs(self.matte, alpha=share), self.left, self.top)
 
     def draw(self, canvas: NDArray[np.uint8]) -> None:
         """Lay it over a picture, in place."""

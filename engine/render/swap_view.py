@@ -51,6 +51,7 @@ INSET: Final = 0.03  # how far inside the contour the puppet's face ends, of its
 SAMPLE_PX: Final = 72  # so many pixels of a side are enough to measure colours on
 SETTLING_S: Final = 0.5  # over which the light follows a change
 FADE_S: Final = 0.4  # to the portrait and back where something but a face performs
+FRONT: Final = 64  # of 255: from where on something counts as in front
 LIGHT_PX: Final = 64  # side of the map of light, which is smooth
 
 
@@ -186,7 +187,7 @@ class SwapView:
             layer = over if layer is None or share >= 1 else mixed(layer, over, share)
         assert layer is not None
         mask = face_mask(face.landmarks_px, region, INSET)
-        seen = mask if front is None else np.where(front > 64, np.uint8(0), mask)
+        seen = mask & ~_hidden(picture, front)
         layer = self._coloured(layer, picture, seen, now_s)
         layer = evenly_lit(layer, picture, bare_skin(seen, local_target(face, region)), unit)
         if front is not None:
@@ -289,6 +290,12 @@ def _contained(bgr: Picture, width_px: int, height_px: int) -> tuple[Picture, fl
     left, top = (width_px - width) // 2, (height_px - height) // 2
     canvas[top : top + height, left : left + width] = cv2.resize(bgr, (width, height), interpolation=how)
     return canvas, scale, np.array([left, top, 0], np.float32)
+
+
+def _hidden(picture: Picture, front: Picture | None) -> Picture:
+    """(height, width): 255 where no face is seen: behind what is in front, and in black bars beside a camera's picture."""
+    bars = np.asarray(cv2.inRange(picture, np.zeros(3), np.zeros(3)), np.uint8)
+    return bars if front is None else bars | np.where(front > FRONT, np.uint8(255), np.uint8(0))
 
 
 def _without(picture: Picture, layer: Picture, front: Picture) -> Picture:
