@@ -9,6 +9,7 @@ import traceback
 from rich.console import Console
 
 from engine.errors import MimicamError, StageError
+from engine.live.signals import ignore_early_recapture
 
 complaints = Console(stderr=True)  # looks up sys.stderr when it prints
 SYSTEM_LIBRARIES = {
@@ -50,6 +51,7 @@ def hush_libraries() -> None:
 
 def main() -> None:
     """Entry point: a MimicamError becomes one line and an exit code."""
+    ignore_early_recapture()
     hush_libraries()
     try:
         from engine.cli import app  # with OpenCV, which is the first to miss a library

@@ -58,6 +58,7 @@ def run_report(outcome: Outcome) -> dict[str, Any]:
         "governor": governor_report(outcome.governor, outcome.ladder, meter.started_s),
         "first_frame_s": first_s,
         "camera_reconnected": meter.counted("reconnected"),
+        "outputs_lost": meter.counted("outputs_lost"),
         "memory_mb": {key: round(value, 1) for key, value in outcome.memory_mb.items() if isfinite(value)},
         "protocols": outcome.protocols,
         "sound": outcome.sound,

@@ -20,7 +20,7 @@ from engine.files import require_place
 from engine.live.governor import Governor
 from engine.live.meter import Meter
 from engine.live.pipeline import Pipeline
-from engine.live.signals import heard
+from engine.live.signals import heard, undisturbed
 from engine.machine import memory_mb
 from engine.output.open import open_sinks, recordings_in
 from engine.output.stage import OutputStage, Sink
@@ -92,7 +92,7 @@ def _run(config: RunConfig, console: Console, replay: Replay | None, journal: Jo
     print_report(report, console)
     failures = [outcome.failure]
     if recorded:
-        with console.status("signing"):
+        with console.status("signing"), undisturbed():
             failures.append(_failure_of(_sign, recordings_in(config.output), opened.switchboard))
     if config.report is not None:
         failures.append(_failure_of(write_json, report, config.report))
@@ -131,12 +131,19 @@ def _loop(config: RunConfig, opened: _Opened, console: Console) -> tuple[Outcome
     pipeline = Pipeline(drive.performer.source, drive, scene, OutputStage(opened.sinks, config.rate), meter)
     memory: dict[str, float] = {}
     failure: MimicamError | None = None
+    told: set[str] = set()
     with heard(drive.performer.recapture), Live(console=console, refresh_per_second=4, transient=True) as live:
 
         def watch() -> None:
             scene.quality = ladder[governor.look(meter.age, time.monotonic())].quality
             switchboard.serve()
             live.update(status_line(meter, pipeline.skipped(), scene.quality.name, drive.counted()))
+            if drive.sound_failure is not None and "sound" not in told:
+                told.add("sound")
+                console.print(f"without sound from now on: {drive.sound_failure}", markup=False)
+            if meter.counted("outputs_lost") and "output" not in told:
+                told.add("output")
+                console.print("an output failed; the others go on. What happened is said at the end.")
             if "settled" not in memory and time.monotonic() - meter.started_s > SETTLED_S:
                 memory["settled"] = memory_mb()
             if opened.stop.is_set() or drive.ended:
@@ -146,6 +153,8 @@ def _loop(config: RunConfig, opened: _Opened, console: Console) -> tuple[Outcome
             pipeline.run(config.seconds, watch)
         except MimicamError as error:
             failure = error
+    if failure is None and drive.ends_with_sound and isinstance(drive.sound_failure, MimicamError):
+        failure = drive.sound_failure  # it was all that performed
     memory["end"] = memory_mb()
     meter.count("reconnected", drive.performer.source.reconnected)
     setting = config.model_dump(mode="json", exclude={"report", "seconds"}, exclude_none=True)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import queue
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -44,8 +43,8 @@ class Switchboard:
         self._certificate = None if chain is None or key is None else Certificate.read(chain, key)
         self._worn: list[Ingredient] = []
         self._mode: ModeName = config.mode
-        self._puppet = find_puppet(config.puppet)
-        self._asked: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
+        self._puppet = self._first = find_puppet(config.puppet)
+        self._asked: dict[str, Callable[[], None]] = {}  # one of a kind: a key that is held asks thirty times a second
         networks = load_networks(config.runtime, tell)
         blend = None if config.blend == "auto" else config.blend
         self._stage = Stage(
@@ -57,20 +56,25 @@ class Switchboard:
 
     def ask_mode(self) -> None:
         """The next mode that this puppet has."""
-        self._asked.put(self._next_mode)
+        self._asked.setdefault("mode", self._next_mode)
 
     def ask_puppet(self) -> None:
         """The next puppet by name that has this mode."""
-        self._asked.put(self._next_puppet)
+        self._asked.setdefault("puppet", self._next_puppet)
 
     def ask_blend(self) -> None:
         """The next way to lay a face into its canvas."""
-        self._asked.put(self._next_blend)
+        self._asked.setdefault("blend", self._next_blend)
 
     def serve(self) -> None:
-        """Do what was asked for since; what can't be done is told, and leaves things as they are."""
-        while not self._asked.empty():
-            self._asked.get()()
+        """Do one thing of those that were asked for; what can't be done is told, and leaves things as they are."""
+        kind = next(iter(self._asked), None)
+        if kind is None:
+            return
+        try:
+            self._asked[kind]()
+        finally:
+            del self._asked[kind]  # not before: what was asked for meanwhile was asked of what is gone
 
     def credentials(self, *others: Ingredient) -> Credentials:
         """What a recording says of itself: all puppets that were shown until now, and what else it was made of."""
@@ -108,7 +112,9 @@ class Switchboard:
                 return
 
     def _next_puppet(self) -> None:
-        for puppet in _after(known_puppets(), self._puppet):
+        known = known_puppets()
+        every = known if self._first in known else [self._first, *known]
+        for puppet in _after(every, self._puppet):
             if self._try(self._mode, puppet):
                 return
 

@@ -24,7 +24,7 @@ from engine.live.mailbox import Mailbox
 from engine.live.meter import Meter
 from engine.live.pacer import Pacer
 from engine.live.pipeline import Pipeline
-from engine.live.signals import heard
+from engine.live.signals import heard, ignore_early_recapture, undisturbed
 from engine.output.null import NullSink
 from engine.output.stage import OutputStage
 from engine.puppet.format import Puppet
@@ -199,6 +199,51 @@ def test_all_sinks_are_closed_when_one_fails() -> None:
     assert closed == ["bad", "good"]
 
 
+class Full(NullSink):
+    """Takes two pictures, then the disk is full."""
+
+    closed = False
+
+    def send(self, frame: Frame) -> None:
+        super().send(frame)
+        if self.received > 2:
+            raise OutputError(wanted="room for a recording", found="a full disk", advice="free some")
+
+    def close(self) -> None:
+        self.closed = True
+
+
+def test_an_output_that_fails_does_not_take_the_others_with_it() -> None:
+    full, camera, meter = Full(), NullSink(), Meter()
+    inbox: Mailbox[Rendered] = Mailbox()
+    stage = OutputStage([full, camera], 30.0)
+    thread_failed: list[Exception] = []
+
+    def output() -> None:
+        try:
+            stage(inbox, meter)
+        except OutputError as error:
+            thread_failed.append(error)
+
+    thread = threading.Thread(target=output)
+    thread.start()
+    for index in range(20):
+        inbox.put(Rendered(Frame(np.zeros((8, 8, 3), np.uint8), index, index / 30), PuppetState.LIVE))
+        while meter.counted("sent") <= index:  # each one is handed over before the next
+            threading.Event().wait(0.001)
+    inbox.close()
+    thread.join(10)
+    assert (full.received, camera.received) == (3, 20)
+    assert full.closed
+    assert meter.counted("outputs_lost") == 1
+    assert "a full disk" in str(thread_failed[0])
+
+
+def test_a_run_ends_when_its_last_output_failed() -> None:
+    with pytest.raises(OutputError, match="a full disk"):
+        run("ok*100000", sinks=[Full()])
+
+
 def test_silence_is_filled_for_those_who_need_a_steady_rate() -> None:
     """After one frame the source is silent; the virtual camera gets repeats, the recording doesn't."""
     recording = NullSink()
@@ -279,3 +324,28 @@ def test_signals_interrupt_another_thread_than_the_main_one() -> None:
             for wait in repeat(threading.Event().wait, 1000):
                 wait(0.01)
     assert signal.pthread_sigmask(signal.SIG_BLOCK, []) == before
+
+
+@pytest.mark.skipif(not hasattr(signal, "SIGHUP"), reason="no such signals on this system")
+def test_signals_do_not_disturb_who_writes_a_recording() -> None:
+    before = [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1)]
+    with undisturbed():
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1):
+            os.kill(os.getpid(), number)
+    after = [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1)]
+    assert after == before
+
+
+@pytest.mark.skipif(not hasattr(signal, "SIGHUP"), reason="no such signals on this system")
+def test_a_neutral_asked_for_too_early_ends_nothing_and_a_closed_terminal_a_run() -> None:
+    before = signal.getsignal(signal.SIGUSR1)
+    try:
+        ignore_early_recapture()
+        os.kill(os.getpid(), signal.SIGUSR1)
+        with heard(lambda: None), pytest.raises(KeyboardInterrupt):
+            os.kill(os.getpid(), signal.SIGHUP)
+            for wait in repeat(threading.Event().wait, 1000):
+                wait(0.01)
+        assert signal.getsignal(signal.SIGUSR1) is signal.SIG_IGN
+    finally:
+        signal.signal(signal.SIGUSR1, before)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from itertools import islice, pairwise
+from pathlib import Path
 from typing import Any
 
 import cv2
@@ -493,8 +494,10 @@ def test_a_switchboard_goes_through_modes_puppets_and_blends() -> None:
     board.ask_mode()
     board.ask_puppet()
     board.ask_blend()
+    board.ask_puppet()  # a key that is held
     assert isinstance(board.scene.view, PortraitView)  # nothing happens before it is served
-    board.serve()
+    for _ in range(3):
+        board.serve()  # one at a time: between them a run may end
     names = [path.stem for path in known_puppets()]
     following = names[(names.index("bruno") + 1) % len(names)]
     assert told[0].startswith("not face2face with bruno: a clip in the puppet bruno")
@@ -507,6 +510,17 @@ def test_a_switchboard_goes_through_modes_puppets_and_blends() -> None:
     board.ask_puppet()
     board.serve()
     assert board.scene.blend == chosen  # of what comes after, too
+
+
+def test_a_puppet_given_by_path_comes_around_again(tmp_path: Path) -> None:
+    path = tmp_path / "mine.puppet"
+    path.write_bytes(known_puppets()[0].read_bytes())
+    told: list[str] = []
+    board = Switchboard(RunConfig(puppet=str(path), size=(160, 90), runtime="none"), told.append)
+    for _ in range(len(known_puppets()) + 1):
+        board.ask_puppet()
+        board.serve()
+    assert told == [f"portrait with {name.stem}" for name in (*known_puppets(), path)]
 
 
 def test_settings_reach_the_views() -> None:

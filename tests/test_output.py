@@ -206,3 +206,23 @@ def test_keys_and_the_closing_of_a_window_do_what_they_are_bound_to(monkeypatch:
     for index in range(4):
         sink.send(frame(index, 0.0))
     assert done == ["n", "esc", "esc"]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="a driver of Linux")
+def test_a_virtual_camera_left_stuck_is_freed_though_none_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    from engine.output import v4l2loopback
+
+    def described(device: str) -> bytes:
+        if device == "/dev/video0":
+            raise OSError("busy")
+        name = b"v4l2 loopback" if device == "/dev/video2" else b"uvcvideo"
+        return name.ljust(88, b"\0") + bytes(16)  # neither capture nor output: its last writer left it so
+
+    freed: list[str] = []
+    monkeypatch.setattr(v4l2loopback, "_described", described)
+    monkeypatch.setattr(v4l2loopback, "say_writer_left", freed.append)
+    monkeypatch.setattr(Path, "glob", lambda *_: [Path(f"/dev/video{number}") for number in range(3)])
+    assert v4l2loopback.devices() == ["/dev/video2"]
+    monkeypatch.setattr(pyvirtualcam, "Camera", lambda *_, **__: "a camera")
+    VirtualCameraSink((64, 48), 30)
+    assert freed == ["/dev/video2"]

@@ -129,3 +129,17 @@ def test_who_comes_back_is_no_stranger_and_who_takes_over_is() -> None:
     for index in range(200, 300):
         calibration.update(stranger_px, index / 30)
     assert (calibration.strangers, calibration.changed) == (1, True)
+
+
+def test_who_comes_back_keeps_the_neutral_of_this_run() -> None:
+    """Not that of an earlier one, and not what the mouth does at that moment."""
+    today = landmarks_px({"mouthSmileLeft": 0.3, "mouthSmileRight": 0.3})
+    calibration = Calibration(remembered=Neutral.of(landmarks_px({"browInnerUp": 0.3})))
+    calibration.update(today, 0.0)
+    calibration.recapture()
+    for index in range(1, 200):
+        asked_for = calibration.update(today, index / 30)
+    calibration.performer_changed()
+    for index in range(200, 400):
+        neutral = calibration.update(landmarks_px({"jawOpen": 0.4}), index / 30)
+    assert np.abs(neutral.shape - asked_for.shape).max() < 1e-5

@@ -6,7 +6,8 @@ import json
 import shutil
 import time
 import wave
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from itertools import islice
 from pathlib import Path
 
 import av
@@ -256,6 +257,23 @@ def test_a_paced_file_comes_in_its_own_time(tmp_path: Path) -> None:
     assert time.monotonic() - began_s >= 9 * BLOCK_S
     assert blocks[0].began_s >= began_s
     assert np.allclose(np.diff([block.began_s for block in blocks]), BLOCK_S, atol=1e-3)
+
+
+def test_sound_that_is_damaged_does_not_just_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = write_wave(tmp_path / "a.wav", vowel("a", SECOND[: 4 * BLOCK]))
+    read = SoundFile.__iter__
+
+    def breaking(file: SoundFile) -> Iterator[Block]:
+        yield from islice(read(file), 2)
+        file.damaged = True
+
+    monkeypatch.setattr(SoundFile, "__iter__", breaking)
+    sound = PacedSound(path)
+    assert [sound.read() is not None for _ in range(2)] == [True, True]
+    with pytest.raises(SourceError, match=r"a\.wav.*damaged after"):
+        sound.read()
+    with pytest.raises(SourceError, match="damaged after"):
+        mouth_of_file(path)
 
 
 def test_the_mouth_of_a_file_by_its_own_time(tmp_path: Path) -> None:

@@ -84,11 +84,16 @@ class Drive:
             found |= {"told": sum(b.sent for b in self.broadcasts), "not_told": sum(b.failed for b in self.broadcasts)}
         return found
 
+    @property
+    def sound_failure(self) -> Exception | None:
+        """Why the sound broke off; None where it didn't."""
+        return None if self.lips is None else self.lips.failure
+
     def sound(self) -> dict[str, Any] | None:
         """Delay of the mouth that sound drives, ms, and why it broke off; None without sound."""
         if self.lips is None:
             return None
-        failure = self.lips.failure
+        failure = self.sound_failure
         return {"delay_ms": 1e3 * self.lips.delay_s, "failure": None if failure is None else str(failure)}
 
     def close(self) -> None:

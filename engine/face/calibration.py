@@ -133,12 +133,12 @@ class Calibration:
             self._before, self._again, self._asked = self._aim, True, False
 
     def _recognised(self, found: Neutral) -> Neutral:
-        """What is found, with the remembered shape where that may be the same person's."""
-        if self._remembered is None or not alike(self._remembered.shape, found.shape):
-            return found
-        if lm.lip_gap(self._remembered.shape) > lm.lip_gap(found.shape) + MORE_RELAXED:
-            return found
-        return Neutral(self._remembered.shape, found.pose)
+        """What is found, with a known shape, the newest first, where that may be the same person's."""
+        for known in (self._before, self._remembered):
+            relaxed = known is not None and lm.lip_gap(known.shape) <= lm.lip_gap(found.shape) + MORE_RELAXED
+            if known is not None and relaxed and alike(known.shape, found.shape):
+                return Neutral(known.shape, found.pose)
+        return found
 
     def _compare(self, found: Neutral) -> None:
         """A search is over: is it who was known?"""

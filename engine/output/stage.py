@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from typing import Protocol
 
 from engine.errors import OutputError
@@ -46,10 +47,12 @@ def _size(frame: Frame) -> str:
 
 
 class OutputStage:
-    """Feeds all sinks from one thread."""
+    """Feeds all sinks from one thread. One that fails is left out from then on, and the others go on; the first failure is raised
+    when all is over, or no sink is left."""
 
     def __init__(self, sinks: Sequence[Sink], rate_hz: float) -> None:
-        self._sinks, self._rate_hz = sinks, rate_hz
+        self._sinks, self._rate_hz = list(sinks), rate_hz
+        self._failures: list[Exception] = []
         self._patience_s = PATIENCE_PERIODS / rate_hz
 
     def __call__(self, inbox: Mailbox[Rendered], meter: Meter) -> None:
@@ -74,30 +77,43 @@ class OutputStage:
         finally:
             meter.count("left_out", sum(sink.left_out for sink in self._sinks))
             self._close()
+        if self._failures:
+            raise self._failures[0]
 
     def _hand_over(self, rendered: Rendered, last: Rendered | None, meter: Meter) -> None:
         frame = rendered.frame
         if last is not None and frame.index < last.frame.index:
             meter.count("out_of_order")
         with meter.timed("output"):
-            for sink in self._sinks:
-                sink.send(frame)
+            self._send(frame, meter, lambda sink: True)
         meter.sent(frame.captured_s, time.monotonic())
         meter.count(f"puppet_{rendered.state}")
 
     def _repeat(self, rendered: Rendered, meter: Meter) -> None:
         """Show the last frame's picture again, or what the render stage shows for it since nothing came."""
         meter.count("repeated")
-        for sink in self._sinks:
-            if sink.wants_repeats:
-                sink.send(rendered.frame)
+        self._send(rendered.frame, meter, lambda sink: sink.wants_repeats)
+
+    def _send(self, frame: Frame, meter: Meter, wanted: Callable[[Sink], bool]) -> None:
+        for sink in [sink for sink in self._sinks if wanted(sink)]:
+            try:
+                sink.send(frame)
+            except Exception as error:  # a recording's full disk must not take the virtual camera with it
+                self._lose(sink, error, meter)
+
+    def _lose(self, sink: Sink, error: Exception, meter: Meter) -> None:
+        self._failures.append(error)
+        self._sinks.remove(sink)
+        meter.count("outputs_lost")
+        meter.count("left_out", sink.left_out)
+        with suppress(Exception):
+            sink.close()
+        if not self._sinks:
+            raise error
 
     def _close(self) -> None:
-        failures: list[Exception] = []
         for sink in self._sinks:
             try:
                 sink.close()
             except Exception as error:  # one sink that can't finish must not keep the others from it
-                failures.append(error)
-        if failures:
-            raise failures[0]
+                self._failures.append(error)

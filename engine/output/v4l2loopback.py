@@ -11,21 +11,38 @@ import contextlib
 import fcntl
 import os
 import struct
+from pathlib import Path
 
 VIDIOC_QUERYCAP, VIDIOC_STREAMON = 0x80685600, 0x40045612
 CAPTURE, OUTPUT = 0x1, 0x2  # V4L2_CAP_VIDEO_...
+DRIVER = b"v4l2 loopback"
 BUFFER_OUTPUT = 2  # V4L2_BUF_TYPE_VIDEO_OUTPUT
 
 
 def capabilities(device: str) -> int:
     """Capability bits of a video device. OSError when it can't be opened or isn't one."""
+    return int(struct.unpack_from("<I", _described(device), 88)[0])
+
+
+def devices() -> list[str]:
+    """All devices of this driver."""
+    found = []
+    for path in sorted(Path("/dev").glob("video*")):
+        with contextlib.suppress(OSError):
+            if _described(str(path))[:16].rstrip(b"\0") == DRIVER:
+                found.append(str(path))
+    return found
+
+
+def _described(device: str) -> bytes:
+    """What VIDIOC_QUERYCAP answers: struct v4l2_capability."""
     answer = bytearray(104)
     descriptor = os.open(device, os.O_RDWR | os.O_NONBLOCK)
     try:
         fcntl.ioctl(descriptor, VIDIOC_QUERYCAP, answer)
     finally:
         os.close(descriptor)
-    return int(struct.unpack_from("<I", answer, 88)[0])
+    return bytes(answer)
 
 
 def free_stuck(device: str) -> None:

@@ -36,8 +36,9 @@ class VirtualCameraSink:
         OutputError where there is none.
         """
         self.left_out = 0
-        if sys.platform == "linux" and device is not None:
-            v4l2loopback.free_stuck(device)
+        if sys.platform == "linux":
+            for stuck in v4l2loopback.devices() if device is None else [device]:
+                v4l2loopback.free_stuck(stuck)
         try:
             self._camera = pyvirtualcam.Camera(*size_px, rate_hz, fmt=PixelFormat.BGR, device=device, backend=backend)
         except (RuntimeError, OSError, ValueError) as error:

@@ -35,6 +35,8 @@ def record(
     moments = record_performance(drive.performer.source, drive, out, seconds, drive.performer.recapture)
     lost = sum(moment.performance is None for moment in moments)
     console.print(f"{out}: {len(moments)} frames, {lost} of them without a performer" if moments else "nothing came")
+    if drive.sound_failure is not None:
+        console.print(f"the sound broke off: {drive.sound_failure}", markup=False)
     if len(moments) == MOST_FRAMES:
         console.print("that is the longest that a file may be: the rest was not kept")
 

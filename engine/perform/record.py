@@ -11,7 +11,7 @@ from engine.files import require_place
 from engine.live.frame import Frame
 from engine.live.meter import Meter
 from engine.live.pipeline import Pipeline, Source
-from engine.live.signals import heard
+from engine.live.signals import heard, undisturbed
 from engine.output.null import NullSink
 from engine.output.stage import OutputStage
 from engine.perform.recording import MOST_FRAMES, Moment, save_performance
@@ -82,7 +82,8 @@ def record(
         raise
     finally:
         if notes.moments:
-            save_performance(notes.moments, path)
+            with undisturbed():
+                save_performance(notes.moments, path)
         if not hangs:
             tracker.close()
     return notes.moments

@@ -10,7 +10,6 @@ from typing import Final
 
 import numpy as np
 
-from engine.errors import SourceError
 from engine.face.arkit import Coefficients
 from engine.sound.mfcc import RATE_HZ
 from engine.sound.mouth import LOOK_AHEAD_S, MouthModel, Mouths
@@ -111,10 +110,5 @@ def mouth_of_file(path: Path) -> MouthTrack:
         ended_s = block.began_s + len(block.samples) / RATE_HZ
     parts.append(model(np.zeros(round(2 * LOOK_AHEAD_S * RATE_HZ), np.float32), ended_s))  # its look-ahead
     file.close()
-    if file.damaged:
-        raise SourceError(
-            wanted=f"all of the sound in {path}",
-            found=f"it is damaged after {ended_s:.1f} s",
-            advice="Cut it there, or use another copy of it.",
-        )
+    file.require_whole()
     return MouthTrack(joined(parts))

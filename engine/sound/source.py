@@ -80,6 +80,7 @@ class SoundFile:
             raise _not_opened(path, "an empty file" if path.is_file() else "no such file")
         self._path = path
         self.damaged = False  # decoding stopped before the end
+        self._ended_s = 0.0  # what was decoded
         try:
             self._container: InputContainer = av.open(str(path), "r")
         except (OSError, av.FFmpegError, ValueError) as error:
@@ -90,22 +91,31 @@ class SoundFile:
 
     def __iter__(self) -> Iterator[Block]:
         """All blocks; `began_s` counts from where the file begins. What comes before damage is delivered."""
-        cutter, ended_s, delivered = Cutter(), 0.0, False
+        cutter, delivered = Cutter(), False
         origin_s = (self._container.start_time or 0) / av.time_base
         try:
             for frame in self._container.decode(audio=0):
-                at_s = ended_s if frame.time is None else frame.time - origin_s
-                ended_s = at_s + frame.samples / frame.sample_rate
+                at_s = self._ended_s if frame.time is None else frame.time - origin_s
+                self._ended_s = at_s + frame.samples / frame.sample_rate
                 for block in cutter(frame, at_s):
                     delivered = True
                     yield block
-            yield from cutter(None, ended_s) if ended_s > 0 else ()
+            yield from cutter(None, self._ended_s) if self._ended_s > 0 else ()
         except (av.FFmpegError, ValueError) as error:
             self.damaged = True
             if not delivered:
                 raise _not_opened(self._path, str(error)) from error
-        if ended_s == 0:
+        if self._ended_s == 0:
             raise _not_opened(self._path, "no samples in it")
+
+    def require_whole(self) -> None:
+        """SourceError where decoding stopped before the end."""
+        if self.damaged:
+            raise SourceError(
+                wanted=f"all of the sound in {self._path}",
+                found=f"it is damaged after {self._ended_s:.1f} s",
+                advice="Cut it there, or use another copy of it.",
+            )
 
     def close(self) -> None:
         """Free the file."""
@@ -122,9 +132,10 @@ class PacedSound:
         self._began_s: float | None = None
 
     def read(self) -> Block | None:
-        """The next block; None at the end."""
+        """The next block; None at the end. SourceError where the file is damaged."""
         block = next(self._blocks, None)
         if block is None:
+            self._file.require_whole()
             return None
         self._began_s = time.monotonic() - block.began_s if self._began_s is None else self._began_s
         began_s = self._began_s + block.began_s
