@@ -16,6 +16,7 @@ from engine.errors import ConfigError, SourceError
 from engine.face.calibration import Calibration
 from engine.files import hash_of_file
 from engine.live.frame import Frame
+from engine.live.signals import undisturbed
 from engine.output.video_file import VideoFileSink
 from engine.perform.drivers import SUFFIXES, load_moments
 from engine.perform.recording import Moment
@@ -60,7 +61,8 @@ def render(
             done, lost, damaged = _render_performance(load_moments(driver), show, output, progress)
         else:
             done, lost, damaged = _render_clip(driver, show, output, config, progress)
-    board.credentials(Ingredient("driver", driver.name, hash_of_file(driver))).sign(output)
+    with undisturbed():
+        board.credentials(Ingredient("driver", driver.name, hash_of_file(driver))).sign(output)
     if damaged:
         raise SourceError(
             wanted=f"all of {driver}",

@@ -38,6 +38,7 @@ class Outcome:
     failure: MimicamError | None
     protocols: dict[str, int]  # datagrams
     sound: dict[str, Any] | None
+    outputs_lost: Sequence[str] = ()  # why
 
 
 def run_report(outcome: Outcome) -> dict[str, Any]:
@@ -58,7 +59,7 @@ def run_report(outcome: Outcome) -> dict[str, Any]:
         "governor": governor_report(outcome.governor, outcome.ladder, meter.started_s),
         "first_frame_s": first_s,
         "camera_reconnected": meter.counted("reconnected"),
-        "outputs_lost": meter.counted("outputs_lost"),
+        "outputs_lost": list(outcome.outputs_lost),
         "memory_mb": {key: round(value, 1) for key, value in outcome.memory_mb.items() if isfinite(value)},
         "protocols": outcome.protocols,
         "sound": outcome.sound,

@@ -86,14 +86,21 @@ def _run(config: RunConfig, console: Console, replay: Replay | None, journal: Jo
     with console.status("preparing"):
         opened = _open(config, console, replay, journal)
     outcome, recorded = _loop(config, opened, console)
+    with undisturbed():
+        _finish(config, opened, outcome, recorded, console)
+
+
+def _finish(config: RunConfig, opened: _Opened, outcome: Outcome, recorded: bool, console: Console) -> None:
+    """Close, report and sign; MimicamError for the first thing that went wrong in all of the run."""
     if not isinstance(outcome.failure, StageError):  # a stage that hangs may still be using it
         opened.drive.close()
     report = run_report(outcome)
     print_report(report, console)
     failures = [outcome.failure]
     if recorded:
-        with console.status("signing"), undisturbed():
-            failures.append(_failure_of(_sign, recordings_in(config.output), opened.switchboard))
+        credentials = opened.switchboard.credentials()
+        with console.status("signing"):
+            failures += [_failure_of(credentials.sign, recording) for recording in recordings_in(config.output)]
     if config.report is not None:
         failures.append(_failure_of(write_json, report, config.report))
     first = next((failure for failure in failures if failure is not None), None)
@@ -128,22 +135,24 @@ def _loop(config: RunConfig, opened: _Opened, console: Console) -> tuple[Outcome
     scene, meter = switchboard.scene, Meter()
     governor = Governor(len(ladder), config.target_age_ms, first_that_fits(ladder, config.rate))
     scene.quality = ladder[governor.level].quality
-    pipeline = Pipeline(drive.performer.source, drive, scene, OutputStage(opened.sinks, config.rate), meter)
+    output = OutputStage(opened.sinks, config.rate)
+    pipeline = Pipeline(drive.performer.source, drive, scene, output, meter)
     memory: dict[str, float] = {}
     failure: MimicamError | None = None
-    told: set[str] = set()
+    told: list[str] = []
     with heard(drive.performer.recapture), Live(console=console, refresh_per_second=4, transient=True) as live:
 
         def watch() -> None:
             scene.quality = ladder[governor.look(meter.age, time.monotonic())].quality
             switchboard.serve()
             live.update(status_line(meter, pipeline.skipped(), scene.quality.name, drive.counted()))
-            if drive.sound_failure is not None and "sound" not in told:
-                told.add("sound")
-                console.print(f"without sound from now on: {drive.sound_failure}", markup=False)
-            if meter.counted("outputs_lost") and "output" not in told:
-                told.add("output")
-                console.print("an output failed; the others go on. What happened is said at the end.")
+            lost = [f"an output failed, the others go on: {why}" for why in output.lost]
+            if drive.sound_failure is not None and not drive.ends_with_sound:
+                lost.append(f"without sound from now on: {drive.sound_failure}")
+            for line in lost:
+                if line not in told:
+                    console.print(line, markup=False)
+                    told.append(line)
             if "settled" not in memory and time.monotonic() - meter.started_s > SETTLED_S:
                 memory["settled"] = memory_mb()
             if opened.stop.is_set() or drive.ended:
@@ -160,15 +169,9 @@ def _loop(config: RunConfig, opened: _Opened, console: Console) -> tuple[Outcome
     setting = config.model_dump(mode="json", exclude={"report", "seconds"}, exclude_none=True)
     outcome = Outcome(
         meter, pipeline.skipped(), governor, ladder, scene.runtime, scene.drawn_on, memory, setting, failure,
-        drive.counted(), drive.sound(),
+        drive.counted(), drive.sound(), output.lost,
     )  # fmt: skip
     return outcome, pipeline.output_ended and bool(meter.counted("rendered"))
-
-
-def _sign(recordings: list[Path], switchboard: Switchboard) -> None:
-    """Put credentials into recordings that are done."""
-    for recording in recordings:
-        switchboard.credentials().sign(recording)
 
 
 def _failure_of(work: Callable[P, object], *given: P.args, **named: P.kwargs) -> MimicamError | None:

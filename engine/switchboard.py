@@ -68,7 +68,7 @@ class Switchboard:
 
     def serve(self) -> None:
         """Do one thing of those that were asked for; what can't be done is told, and leaves things as they are."""
-        kind = next(iter(self._asked), None)
+        kind = next(iter(list(self._asked)), None)  # others may ask meanwhile
         if kind is None:
             return
         try:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import datetime as dt
 import json
 import os
@@ -162,6 +163,26 @@ def test_interrupted_run_ends_in_order(tmp_path: Path, number: int) -> None:
     assert process.returncode == 0, complaints
     assert json.loads(report.read_text())["frames"]["sent"] > 0
     assert len(list(VideoFile(video))) > 0
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no such terminals on this system")
+def test_a_run_whose_terminal_is_closed_ends_in_order(tmp_path: Path) -> None:
+    report, video = tmp_path / "report.json", tmp_path / "out.mp4"
+    words = ["run", "--camera", "demo", "--output", f"file:{video}", "--size", "320x180", "--report", str(report)]
+    ours, theirs = os.openpty()
+    os.set_blocking(ours, False)
+    process = subprocess.Popen([sys.executable, "-m", "engine", *words], stdout=theirs, stderr=theirs)
+    os.close(theirs)
+    deadline = time.monotonic() + 60
+    while not (video.exists() and video.stat().st_size > 20_000) and time.monotonic() < deadline:
+        with contextlib.suppress(OSError):
+            os.read(ours, 65_536)  # as a terminal does, or who prints would wait
+        time.sleep(0.05)
+    os.close(ours)
+    process.send_signal(signal.SIGHUP)
+    assert process.wait(30) == 0
+    assert json.loads(report.read_text())["frames"]["sent"] > 0
+    assert json.loads(mimicam("verify", str(video), "--json").stdout)["payload"]["name"] == "bruno"
 
 
 def test_render_is_one_frame_for_one_and_the_same_every_time(tmp_path: Path, demo_frames: list) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import threading
+from collections.abc import Iterator
 from itertools import repeat
 from typing import Any
 
@@ -235,7 +236,7 @@ def test_an_output_that_fails_does_not_take_the_others_with_it() -> None:
     thread.join(10)
     assert (full.received, camera.received) == (3, 20)
     assert full.closed
-    assert meter.counted("outputs_lost") == 1
+    assert len(stage.lost) == 1
     assert "a full disk" in str(thread_failed[0])
 
 
@@ -321,31 +322,55 @@ def test_signals_interrupt_another_thread_than_the_main_one() -> None:
         assert any(came.wait(0.01) for _ in range(1000))  # handlers run between two waits
         with pytest.raises(KeyboardInterrupt):
             os.kill(os.getpid(), signal.SIGTERM)
-            for wait in repeat(threading.Event().wait, 1000):
-                wait(0.01)
+            until_interrupted()
     assert signal.pthread_sigmask(signal.SIG_BLOCK, []) == before
 
 
+@pytest.fixture
+def counting() -> Iterator[list[int]]:
+    """The signals that came while nobody else handled them."""
+    came: list[int] = []
+    numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1)
+    before = {number: signal.signal(number, lambda number, _: came.append(number)) for number in numbers}
+    yield came
+    for number, handler in before.items():
+        signal.signal(number, handler)
+
+
+def until_interrupted() -> None:
+    for wait in repeat(threading.Event().wait, 1000):
+        wait(0.01)
+
+
 @pytest.mark.skipif(not hasattr(signal, "SIGHUP"), reason="no such signals on this system")
-def test_signals_do_not_disturb_who_writes_a_recording() -> None:
-    before = [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1)]
+def test_signals_do_not_disturb_who_writes_a_recording(counting: list[int]) -> None:
     with undisturbed():
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1):
             os.kill(os.getpid(), number)
-    after = [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1)]
-    assert after == before
+    assert counting == []
+    os.kill(os.getpid(), signal.SIGTERM)
+    assert counting == [signal.SIGTERM]  # as before
 
 
 @pytest.mark.skipif(not hasattr(signal, "SIGHUP"), reason="no such signals on this system")
-def test_a_neutral_asked_for_too_early_ends_nothing_and_a_closed_terminal_a_run() -> None:
-    before = signal.getsignal(signal.SIGUSR1)
-    try:
-        ignore_early_recapture()
-        os.kill(os.getpid(), signal.SIGUSR1)
-        with heard(lambda: None), pytest.raises(KeyboardInterrupt):
-            os.kill(os.getpid(), signal.SIGHUP)
-            for wait in repeat(threading.Event().wait, 1000):
-                wait(0.01)
-        assert signal.getsignal(signal.SIGUSR1) is signal.SIG_IGN
-    finally:
-        signal.signal(signal.SIGUSR1, before)
+@pytest.mark.parametrize("name", ["SIGINT", "SIGTERM"])
+def test_a_run_is_ended_once(counting: list[int], name: str) -> None:
+    with heard(lambda: None):
+        with pytest.raises(KeyboardInterrupt):
+            os.kill(os.getpid(), signal.Signals[name])
+            until_interrupted()
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            os.kill(os.getpid(), number)  # while it ends
+        threading.Event().wait(0.05)
+    assert counting == []
+
+
+@pytest.mark.skipif(not hasattr(signal, "SIGHUP"), reason="no such signals on this system")
+def test_what_was_ignored_stays_ignored(counting: list[int]) -> None:
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)  # as by nohup
+    ignore_early_recapture()
+    os.kill(os.getpid(), signal.SIGUSR1)
+    with heard(lambda: None):
+        os.kill(os.getpid(), signal.SIGHUP)
+        threading.Event().wait(0.05)
+    assert signal.getsignal(signal.SIGUSR1) is signal.SIG_IGN

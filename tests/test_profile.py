@@ -143,3 +143,35 @@ def test_who_comes_back_keeps_the_neutral_of_this_run() -> None:
     for index in range(200, 400):
         neutral = calibration.update(landmarks_px({"jawOpen": 0.4}), index / 30)
     assert np.abs(neutral.shape - asked_for.shape).max() < 1e-5
+
+
+def test_who_passes_by_does_not_take_the_neutral_of_who_performs() -> None:
+    other = reference_face().mean + 5 * (face_model().identities[0] - face_model().identities[1])
+    stranger_px = PROFILE.neutral.pose.apply(other.astype(np.float32))
+    calibration = Calibration()
+    for index in range(100):
+        known = calibration.update(landmarks_px(), index / 30)
+    calibration.performer_changed()
+    for index in range(100, 106):  # seen for a moment
+        calibration.update(stranger_px, index / 30)
+    calibration.performer_changed()
+    for index in range(106, 300):
+        neutral = calibration.update(landmarks_px({"jawOpen": 0.4}), index / 30)
+    assert calibration.strangers == 0
+    assert np.abs(neutral.shape - known.shape).max() < 1e-5
+
+
+def test_somebody_of_the_same_build_with_another_mouth_gets_a_neutral_of_their_own() -> None:
+    calibration = Calibration()
+    for index in range(100):
+        calibration.update(landmarks_px(), index / 30)
+    wider = landmarks_px().copy()
+    middle = wider[lm.LIPS_OUTER].mean(0)
+    lips = np.unique(np.concatenate([lm.LIPS_OUTER, lm.LIPS_INNER]))
+    wider[lips, 0] = middle[0] + 1.3 * (wider[lips, 0] - middle[0])
+    calibration.performer_changed()
+    for index in range(100, 300):
+        neutral = calibration.update(wider, index / 30)
+    assert alike(neutral.shape, Neutral.of(landmarks_px()).shape)
+    width = lm.distance(Neutral.of(wider).shape, *lm.MOUTH_CORNERS)
+    assert lm.distance(neutral.shape, *lm.MOUTH_CORNERS) == pytest.approx(width, abs=0.03)

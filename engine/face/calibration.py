@@ -20,6 +20,7 @@ ARRIVAL = 8  # time constants after which the hand-over is over
 BUILD = np.concatenate([lm.RIGID, lm.EYE_LEFT, lm.EYE_RIGHT, lm.BROW_LEFT, lm.BROW_RIGHT])
 MORE_RELAXED = 0.02  # inter-ocular distances: lips that lie closer by that are a better neutral than a remembered one
 SAME_PERSON = 0.018  # inter-ocular distances; 99 in 100 photographs of one adult lie nearer, 7 in 10 of another further
+OTHER_MOUTH = 0.03  # inter-ocular distances between shut lips; a smile of 0.3 moves them as far
 HAND_OVER_S = 0.4  # time constant with which a better neutral takes over
 
 
@@ -130,14 +131,16 @@ class Calibration:
     def performer_changed(self) -> None:
         """Somebody else may perform now: search again, unless the neutral was given."""
         if not self._fixed:
-            self._before, self._again, self._asked = self._aim, True, False
+            self._before = self._aim if self.settled else self._before  # who passed by in a search is nobody
+            self._again, self._asked = True, False
 
     def _recognised(self, found: Neutral) -> Neutral:
         """What is found, with a known shape, the newest first, where that may be the same person's."""
-        for known in (self._before, self._remembered):
-            relaxed = known is not None and lm.lip_gap(known.shape) <= lm.lip_gap(found.shape) + MORE_RELAXED
-            if known is not None and relaxed and alike(known.shape, found.shape):
-                return Neutral(known.shape, found.pose)
+        before, remembered = self._before, self._remembered
+        if before is not None and _may_stay(before.shape, found.shape) and not _other_mouth(before.shape, found.shape):
+            return Neutral(before.shape, found.pose)
+        if remembered is not None and _may_stay(remembered.shape, found.shape):
+            return Neutral(remembered.shape, found.pose)
         return found
 
     def _compare(self, found: Neutral) -> None:
@@ -170,6 +173,18 @@ class Calibration:
             self._current = self._aim if arrived else self._current.towards(self._aim, share)
         self._updated_s = now_s
         return self._current
+
+
+def _may_stay(known: lm.Points, found: lm.Points) -> bool:
+    """A known neutral shape (478, 3) may be of who was found, and is as relaxed."""
+    return alike(known, found) and lm.lip_gap(known) <= lm.lip_gap(found) + MORE_RELAXED
+
+
+def _other_mouth(known: lm.Points, found: lm.Points) -> bool:
+    """Both mouths are shut, and lie elsewhere: three in ten of other people are `alike`."""
+    if lm.lip_gap(found) > lm.lip_gap(known) + MORE_RELAXED:
+        return False
+    return float(np.linalg.norm((known - found)[lm.LIPS_OUTER, :2], axis=1).mean()) > OTHER_MOUTH
 
 
 def alike(a: lm.Points, b: lm.Points) -> bool:

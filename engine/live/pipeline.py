@@ -3,7 +3,7 @@
     capture -> (mailbox) -> track -> (mailbox) -> render -> (mailbox) -> output
 
 A stage is a callable that knows nothing of threads. When one ends, the mailboxes beside it close, so both neighbours end
-too, the later ones after they have taken what is left. A failure closes all of them; it is kept and raised by `run`.
+too, the later ones after they have taken what is left. A stage's failure closes all of them; it is kept and raised by `run`.
 """
 
 from __future__ import annotations

@@ -2,35 +2,56 @@
 
 from __future__ import annotations
 
+import os
 import signal
+import sys
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
-from typing import Final
+from contextlib import contextmanager, suppress
+from typing import Final, NoReturn
 
 Handler = Callable[..., None] | signal.Handlers
-RECAPTURE: Final = getattr(signal, "SIGUSR1", None)  # not on Windows, where there is no SIGHUP either
-ENDS: Final = [signal.SIGTERM, *([signal.SIGHUP] if hasattr(signal, "SIGHUP") else [])]
+RECAPTURE: Final = getattr(signal, "SIGUSR1", None)  # not on Windows
+HANG_UP: Final = getattr(signal, "SIGHUP", None)  # likewise
+ENDS: Final = [signal.SIGINT, signal.SIGTERM, *([] if HANG_UP is None else [HANG_UP])]
 
 
 @contextmanager
 def heard(recapture: Callable[[], None]) -> Iterator[None]:
-    """Meanwhile SIGTERM and SIGHUP end a run as Ctrl-C does, and SIGUSR1 takes a new neutral, for machines without a window. What
-    was ignored before, as SIGHUP by nohup, stays so. Signals come to the main thread alone: in others nothing happens."""
+    """Meanwhile SIGTERM and SIGHUP end a run as Ctrl-C does, by one KeyboardInterrupt, and SIGUSR1 takes a new neutral, for
+    machines without a window. What was ignored before, as SIGHUP by nohup, stays so. Signals come to the main thread alone:
+    in others nothing happens."""
     wanted: dict[int, Handler] = {
-        number: signal.default_int_handler for number in ENDS if signal.getsignal(number) is not signal.SIG_IGN
+        number: _end if number != HANG_UP else _end_without_terminal
+        for number in ENDS
+        if signal.getsignal(number) is not signal.SIG_IGN
     }
     if RECAPTURE is not None:
         wanted[RECAPTURE] = lambda *_: recapture()
-    with _handled(wanted), _sparing_this_thread(wanted):
+    with _handled(wanted), _sparing_this_thread(wanted.keys() - {signal.SIGINT}):
         yield
+
+
+def _end(*_: object) -> NoReturn:
+    for number in ENDS:
+        signal.signal(number, signal.SIG_IGN)  # it ends already
+    raise KeyboardInterrupt
+
+
+def _end_without_terminal(*_: object) -> NoReturn:
+    """What is printed from now on goes nowhere: the terminal is gone, and writing to it would fail."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    for stream in (sys.stdout, sys.stderr):
+        with suppress(OSError, ValueError, AttributeError):  # closed, none, or not one of the system's
+            os.dup2(nowhere, stream.fileno())
+    os.close(nowhere)
+    _end()
 
 
 @contextmanager
 def undisturbed() -> Iterator[None]:
     """Meanwhile no signal ends the program: what was recorded is being written."""
-    numbers = [signal.SIGINT, *ENDS, *([] if RECAPTURE is None else [RECAPTURE])]
-    with _handled(dict.fromkeys(numbers, signal.SIG_IGN)):
+    with _handled(dict.fromkeys([*ENDS, *([] if RECAPTURE is None else [RECAPTURE])], signal.SIG_IGN)):
         yield
 
 

@@ -47,12 +47,13 @@ def _size(frame: Frame) -> str:
 
 
 class OutputStage:
-    """Feeds all sinks from one thread. One that fails is left out from then on, and the others go on; the first failure is raised
-    when all is over, or no sink is left."""
+    """Feeds all sinks from one thread. One that fails is `lost`, and the others go on; the first failure is raised when all is
+    over, or when no sink is left."""
 
     def __init__(self, sinks: Sequence[Sink], rate_hz: float) -> None:
         self._sinks, self._rate_hz = list(sinks), rate_hz
         self._failures: list[Exception] = []
+        self.lost: list[str] = []  # why sinks were left out while others went on
         self._patience_s = PATIENCE_PERIODS / rate_hz
 
     def __call__(self, inbox: Mailbox[Rendered], meter: Meter) -> None:
@@ -104,12 +105,12 @@ class OutputStage:
     def _lose(self, sink: Sink, error: Exception, meter: Meter) -> None:
         self._failures.append(error)
         self._sinks.remove(sink)
-        meter.count("outputs_lost")
         meter.count("left_out", sink.left_out)
         with suppress(Exception):
             sink.close()
         if not self._sinks:
-            raise error
+            raise self._failures[0]
+        self.lost.append(str(error))
 
     def _close(self) -> None:
         for sink in self._sinks:

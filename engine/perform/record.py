@@ -60,8 +60,8 @@ def record(
     seconds: float | None,
     recapture: Callable[[], None] = lambda: None,
 ) -> list[Moment]:
-    """Track `source` until it ends, `seconds` have passed, a file is full, Ctrl-C or SIGTERM, and write what was seen, also when
-    something fails.
+    """Track `source` until it ends, `seconds` have passed, a file is full, Ctrl-C, SIGTERM or SIGHUP, and write what was seen,
+    also when something fails.
 
     Returns what was written. MimicamError for whatever stopped it before its time.
     """
