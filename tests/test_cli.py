@@ -171,7 +171,10 @@ def test_a_run_whose_terminal_is_closed_ends_in_order(tmp_path: Path) -> None:
     words = ["run", "--camera", "demo", "--output", f"file:{video}", "--size", "320x180", "--report", str(report)]
     ours, theirs = os.openpty()
     os.set_blocking(ours, False)
-    process = subprocess.Popen([sys.executable, "-m", "engine", *words], stdout=theirs, stderr=theirs)
+    process = subprocess.Popen(
+        [sys.executable, "-m", "engine", *words], stdout=theirs, stderr=theirs,
+        preexec_fn=lambda: signal.signal(signal.SIGHUP, signal.SIG_DFL),  # these tests may run under nohup
+    )  # fmt: skip
     os.close(theirs)
     deadline = time.monotonic() + 60
     while not (video.exists() and video.stat().st_size > 20_000) and time.monotonic() < deadline:
@@ -180,7 +183,10 @@ def test_a_run_whose_terminal_is_closed_ends_in_order(tmp_path: Path) -> None:
         time.sleep(0.05)
     os.close(ours)
     process.send_signal(signal.SIGHUP)
-    assert process.wait(30) == 0
+    try:
+        assert process.wait(30) == 0
+    finally:
+        process.kill()
     assert json.loads(report.read_text())["frames"]["sent"] > 0
     assert json.loads(mimicam("verify", str(video), "--json").stdout)["payload"]["name"] == "bruno"
 
