@@ -146,13 +146,10 @@ def _loop(config: RunConfig, opened: _Opened, console: Console) -> tuple[Outcome
             scene.quality = ladder[governor.look(meter.age, time.monotonic())].quality
             switchboard.serve()
             live.update(status_line(meter, pipeline.skipped(), scene.quality.name, drive.counted()))
-            lost = [f"an output failed, the others go on: {why}" for why in output.lost]
-            if drive.sound_failure is not None and not drive.ends_with_sound:
-                lost.append(f"without sound from now on: {drive.sound_failure}")
-            for line in lost:
-                if line not in told:
-                    console.print(line, markup=False)
-                    told.append(line)
+            for trouble in _troubles(output, drive):
+                if trouble not in told:
+                    console.print(trouble, markup=False)
+                    told.append(trouble)
             if "settled" not in memory and time.monotonic() - meter.started_s > SETTLED_S:
                 memory["settled"] = memory_mb()
             if opened.stop.is_set() or drive.ended:
@@ -172,6 +169,14 @@ def _loop(config: RunConfig, opened: _Opened, console: Console) -> tuple[Outcome
         drive.counted(), drive.sound(), output.lost,
     )  # fmt: skip
     return outcome, pipeline.output_ended and bool(meter.counted("rendered"))
+
+
+def _troubles(output: OutputStage, drive: Drive) -> list[str]:
+    """What was lost until now while the run goes on, a line each."""
+    troubles = [f"an output failed, the others go on: {why}" for why in output.lost]
+    if drive.sound_failure is not None and not drive.ends_with_sound:
+        troubles.append(f"without sound from now on: {drive.sound_failure}")
+    return troubles
 
 
 def _failure_of(work: Callable[P, object], *given: P.args, **named: P.kwargs) -> MimicamError | None:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from faces import seen
 from numpy.typing import NDArray
 
 from engine.capture.open import demo_clip
@@ -22,6 +23,8 @@ from engine.puppet.consent import Consent
 from engine.puppet.format import Puppet, load_puppet
 from engine.puppet.make_clip import make_clip_puppet
 from engine.puppet.shipped import shipped_folder
+from engine.render.clip_view import ClipView
+from engine.track.tracker import Tracked
 
 
 def performance(
@@ -77,6 +80,21 @@ def filmed(frames: list[NDArray[np.uint8]], path: Path) -> Puppet:
 def clip_puppet(demo_frames: list[NDArray[np.uint8]], tmp_path_factory: pytest.TempPathFactory) -> Puppet:
     """The performer of the demo clip as a puppet whose canvas is that clip."""
     return filmed(demo_frames[:40], tmp_path_factory.mktemp("clip") / "dora.mp4")
+
+
+@pytest.fixture(scope="session")
+def dora(clip_puppet: Puppet) -> Tracked:
+    """The performer of that clip, before a camera."""
+    assert clip_puppet.clip is not None
+    return seen(clip_puppet.clip.picture(20), clip_puppet.clip.analysis.landmarks_px[20])
+
+
+@pytest.fixture(scope="module")
+def clip_view(clip_puppet: Puppet) -> ClipView:
+    """Mode `face2face` with it, at its own size."""
+    assert clip_puppet.clip is not None
+    height, width = clip_puppet.clip.picture(0).shape[:2]
+    return ClipView(clip_puppet, width, height)
 
 
 @pytest.fixture

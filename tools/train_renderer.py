@@ -68,11 +68,9 @@ class Adversary(nn.Module):
 
 
 def mirrored(units: NDArray[np.uint8], random: np.random.Generator) -> NDArray[np.uint8]:
-    """Half of the units, of mouths: the right eye is mirrored already, and all eyes look alike."""
-    units = units.copy()
+    """The units (n, 2, size, size, channels) with half of them mirrored."""
     chosen = random.random(len(units)) < 0.5
-    units[chosen] = units[chosen][:, :, :, ::-1]
-    return units
+    return np.where(chosen[:, None, None, None, None], units[:, :, :, ::-1], units)
 
 
 @dataclass(frozen=True, slots=True)
@@ -207,7 +205,7 @@ def run(part: Part, data: Path, out: Path, minutes: float, workers: int, *, anew
     recent, course = list[dict[str, float]](), trainer.course
     while course.seconds < 60 * minutes:
         units = pool.batch(random)
-        if part == "mouth":
+        if part == "mouth":  # the right eye is mirrored already: all eyes look alike
             units = mirrored(units, random)
         batch = Batch.of(units.reshape(-1, *units.shape[2:]), random, device)
         recent.append(trainer.train(batch, course.seconds / (60 * minutes)))

@@ -13,7 +13,7 @@ from typing import Final, NoReturn
 Handler = Callable[..., None] | signal.Handlers
 RECAPTURE: Final = getattr(signal, "SIGUSR1", None)  # not on Windows
 HANG_UP: Final = getattr(signal, "SIGHUP", None)  # likewise
-ENDS: Final = [signal.SIGINT, signal.SIGTERM, *([] if HANG_UP is None else [HANG_UP])]
+ENDS: Final = [number for number in (signal.SIGINT, signal.SIGTERM, HANG_UP) if number is not None]
 
 
 @contextmanager
@@ -51,7 +51,8 @@ def _end_without_terminal(*_: object) -> NoReturn:
 @contextmanager
 def undisturbed() -> Iterator[None]:
     """Meanwhile no signal ends the program: what was recorded is being written."""
-    with _handled(dict.fromkeys([*ENDS, *([] if RECAPTURE is None else [RECAPTURE])], signal.SIG_IGN)):
+    numbers = [number for number in (*ENDS, RECAPTURE) if number is not None]
+    with _handled(dict.fromkeys(numbers, signal.SIG_IGN)):
         yield
 
 

@@ -91,7 +91,7 @@ class SoundFile:
 
     def __iter__(self) -> Iterator[Block]:
         """All blocks; `began_s` counts from where the file begins. What comes before damage is delivered."""
-        cutter, delivered = Cutter(), False
+        cutter, delivered, self._ended_s = Cutter(), False, 0.0
         origin_s = (self._container.start_time or 0) / av.time_base
         try:
             for frame in self._container.decode(audio=0):
