@@ -165,9 +165,8 @@ def generators(
 ) -> None:
     """Time of the networks beside published ones: which fits into a frame here. Needs the extra 'train'."""
     from benchmarks.generators import run
-    from benchmarks.results import default_path
 
-    run(report or default_path("generators"), console)
+    run(report, console)
 
 
 @app.command()

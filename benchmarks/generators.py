@@ -2,8 +2,9 @@
 
     mimicam bench generators
 
-Times are medians of single calls, one after the other; the published networks have random weights, which costs the same.
-Needs torch (the extra `train`) for the published ones and for the torch columns.
+On the CPU, times are medians of single calls, one after the other; on a GPU they are its own work by its own events, from arrays
+in its memory to arrays in its memory, as in the loop. The published networks have random weights, which costs the same, and so
+has our architecture at 512 px, which no shipped network uses. Needs torch (the extra `train`).
 """
 
 from __future__ import annotations
@@ -11,6 +12,8 @@ from __future__ import annotations
 import io
 import time
 from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -20,18 +23,21 @@ import openvino as ov
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks.results import write_result
+from benchmarks.results import default_path, write_result
 from engine.errors import ConfigError
 from engine.machine import describe
 from engine.render.crops import Part
 from engine.render.generator import PARTS, places_of
-from models.config import CONFIGS
-from models.openvino_runtime import compile_graph, native_precision
-from models.runtimes import RuntimeName, load_network
-from models.weights import load_weights
+from models.config import CONFIGS, RendererConfig
+from models.openvino_runtime import OpenVinoNetwork, compile_graph, native_precision
+from models.runtimes import Network, RuntimeName, StreamNetwork
+from models.tensorrt_engine import EngineError
+from models.weights import Weights, load_weights
 
 FRAME_MS = 1000 / 30
 LEAST_CALLS, LEAST_S = 5, 2.0
+LARGE_PX = 512
+WARM_UP, ROUNDS = 3, 25
 
 
 def median_ms(call: Callable[[], Any]) -> float:
@@ -47,24 +53,77 @@ def median_ms(call: Callable[[], Any]) -> float:
 
 
 def ours() -> list[dict[str, Any]]:
-    """Each shipped network with the crops of one frame, and the generator's all together."""
-    rows: list[dict[str, Any]] = []
-    runtimes: tuple[RuntimeName, ...] = ("openvino", "torch-cpu")
+    """Each shipped network with the crops of one frame, the generator's all together, and one as large as a whole face."""
     networks: tuple[Part, ...] = (*PARTS, "occlusion")
+    rows = []
     for part in networks:
         config, count = CONFIGS[part], max(1, len(places_of(part)))
-        size = config.size_px
-        crops = np.random.default_rng(0).integers(0, 256, (count, size, size, config.inputs), np.uint8)
-        times = {}
-        for runtime in runtimes:
-            network, _ = load_network(part, count, runtime)
-            times[f"{runtime} {network.precision}"] = median_ms(partial(network, crops))
-        millions = sum(w.size for w in load_weights(part).values()) / 1e6
-        rows.append({"generator": f"mimicam {part}, {count} x {size} px", "millions": millions, "ms": times})
+        rows.append(_row(f"mimicam {part}, {count} x {config.size_px} px", load_weights(part), config, count))
     drawn = rows[: len(PARTS)]
     whole = {name: sum(row["ms"][name] for row in drawn) for name in rows[0]["ms"]}
     total = {"generator": "mimicam, a whole frame", "millions": sum(r["millions"] for r in drawn), "ms": whole}
-    return [*rows, total]
+    large = replace(CONFIGS["mouth"], size_px=LARGE_PX, detail=None)
+    return [*rows, total, _row(f"mimicam's network, 1 x {LARGE_PX} px", _random_weights(large), large, 1)]
+
+
+def _random_weights(config: RendererConfig) -> Weights:
+    from models.renderer import Renderer
+
+    state = Renderer(config).state_dict()
+    return {k: v.numpy() for k, v in state.items() if not k.endswith("num_batches_tracked")}
+
+
+def _row(name: str, weights: Weights, config: RendererConfig, count: int) -> dict[str, Any]:
+    """One of our networks in everything that executes it here."""
+    size = config.size_px
+    crops = np.random.default_rng(0).integers(0, 256, (count, size, size, config.inputs), np.uint8)
+    times = {}
+    for runtime, network in _on_cpu(weights, config, count).items():
+        times[f"{runtime} {network.precision}"] = median_ms(partial(network, crops))
+    for runtime, there in _on_gpu(weights, config, count).items():
+        times[f"{runtime} {there.precision}"] = _stream_ms(there, config, count)
+    return {"generator": name, "millions": sum(w.size for w in weights.values()) / 1e6, "ms": times}
+
+
+def _on_cpu(weights: Weights, config: RendererConfig, count: int) -> dict[RuntimeName, Network]:
+    from models.torch_runtime import TorchNetwork
+
+    return {
+        "openvino": OpenVinoNetwork(weights, config, count),
+        "torch-cpu": TorchNetwork(weights, config, count),
+    }
+
+
+def _on_gpu(weights: Weights, config: RendererConfig, count: int) -> dict[RuntimeName, StreamNetwork]:
+    """What executes it on this machine's GPU; nothing without one."""
+    import torch
+
+    from models.torch_runtime import CudaTorchNetwork
+
+    if not torch.cuda.is_available():
+        return {}
+    found: dict[RuntimeName, StreamNetwork] = {"torch-cuda": CudaTorchNetwork(weights, config, count)}
+    with suppress(ImportError, EngineError):
+        from models.tensorrt_runtime import TensorRtNetwork
+
+        found["tensorrt"] = TensorRtNetwork(weights, config, count)
+    return found
+
+
+def _stream_ms(network: StreamNetwork, config: RendererConfig, count: int) -> float:
+    """Median time of a network's work in a GPU's memory."""
+    import torch
+
+    from benchmarks.torch_kernels import on_gpu_ms
+
+    size = config.size_px
+    crops = 2 * torch.rand(count, config.inputs, size, size, device="cuda").half() - 1
+    drawn = torch.empty(count, size, size, config.outputs, device="cuda")
+    stream = torch.cuda.Stream()
+    with torch.cuda.stream(stream):
+        queue = network.bound(crops.data_ptr(), drawn.data_ptr(), stream.cuda_stream)
+        queue()
+        return float(np.median(on_gpu_ms(queue, ROUNDS)))
 
 
 def published() -> list[dict[str, Any]]:
@@ -86,11 +145,32 @@ def published() -> list[dict[str, Any]]:
         torch.onnx.export(net, example, exported, dynamo=False)
         compiled = compile_graph(core, exported.getvalue(), precision)
         times[f"openvino {precision}"] = median_ms(partial(compiled, [tensor.numpy() for tensor in example]))
+        if torch.cuda.is_available():
+            times["torch-cuda f16"] = _graph_ms(net, example)
         rows.append({"generator": name, "millions": millions, "ms": times})
     return rows
 
 
-def run(report: Path, console: Console) -> None:
+def _graph_ms(net: Any, example: Any) -> float:
+    """Median time of a network of torch on a GPU, in fp16, its launches recorded."""
+    import torch
+
+    from benchmarks.torch_kernels import on_gpu_ms
+
+    there = net.cuda().half().to(memory_format=torch.channels_last)
+    inputs, stream = [tensor.cuda().half() for tensor in example], torch.cuda.Stream()
+    with torch.inference_mode(), torch.cuda.stream(stream):
+        for _ in range(WARM_UP):
+            there(*inputs)
+        torch.cuda.synchronize()
+        graph = torch.cuda.CUDAGraph()
+        with torch.cuda.graph(graph, stream=stream):
+            there(*inputs)
+        graph.replay()
+        return float(np.median(on_gpu_ms(graph.replay, ROUNDS)))
+
+
+def run(report: Path | None, console: Console) -> None:
     """Measure, show and keep."""
     try:
         import torch
@@ -105,9 +185,15 @@ def run(report: Path, console: Console) -> None:
     table = Table("generator", "million parameters", *(f"{name}, ms" for name in names), "fits into 33 ms")
     for row in rows:
         best = min(row["ms"].values())
-        cells = [f"{row['ms'][name]:.1f}" for name in names]
+        cells = [f"{row['ms'][name]:.2f}" if name in row["ms"] else "" for name in names]
         table.add_row(row["generator"], f"{row['millions']:.1f}", *cells, "yes" if best < FRAME_MS else "no")
     console.print(table)
-    machine = describe()
-    console.print(f"on {machine['processor']}, {machine['cores']} cores, torch {torch.__version__}")
-    write_result(report, {"generators": rows, "machine": machine})
+    gpu = torch.cuda.get_device_name() if torch.cuda.is_available() else None
+    machine = describe() if gpu is None else describe(gpu)
+    console.print(
+        f"on {machine['processor']}, {machine['cores']} cores, GPU: {machine['gpu']}, torch {torch.__version__}"
+    )
+    write_result(
+        report or default_path("generators", gpu),
+        {"generators": rows, "machine": machine},
+    )

@@ -55,7 +55,7 @@ def times_ms(kernel: str, arguments: tuple[Any, ...], device: str, rounds: int) 
     work = FORMS[kernel](device, *arguments)
     for _ in range(3):
         work()
-    return _on_gpu(work, rounds) if device == "cuda" else _on_cpu(work, rounds)
+    return on_gpu_ms(work, rounds) if device == "cuda" else _on_cpu(work, rounds)
 
 
 def _on_cpu(work: Prepared, rounds: int) -> list[float]:
@@ -67,7 +67,8 @@ def _on_cpu(work: Prepared, rounds: int) -> list[float]:
     return times
 
 
-def _on_gpu(work: Prepared, rounds: int) -> list[float]:
+def on_gpu_ms(work: Callable[[], object], rounds: int) -> list[float]:
+    """How long the GPU took in each of so many rounds, by its own events, for work that goes to torch's current stream."""
     events = [(torch.cuda.Event(enable_timing=True), torch.cuda.Event(enable_timing=True)) for _ in range(rounds)]
     for begin, end in events:
         begin.record()
