@@ -1,12 +1,13 @@
 """Train the occlusion network: python -m tools.train_occlusion --data DATA/train --out out/train --minutes 40
 
-Faces of stills and clips with things pasted in front of them (`tools/occluders.py`), as FSGAN's segmentation is trained on
-composited hands (Nirkin et al., ICCV 2019, section 4.1). The matte of the picture before is an input, so that the answer is
+Faces of stills and clips with things in front of them (`tools/occluders.py`), as FSGAN's segmentation is trained on
+composited hands (Nirkin et al., ICCV 2019, section 4.1). Processes draw faces and things; which thing is before which face is
+chosen on the device that trains (`tools/covered_faces.py`). The matte of the picture before is an input, so that the answer is
 steady; in training it is the truth moved a little, nothing, or wrong.
 
-Begins with the shipped weights, unless told `--anew`. Writes to OUT/occlusion: `checkpoint.pt` (go on from it by
-calling the same command again), `weights.pt` (EMA), `log.jsonl`, `sheet.png`. `tools.ship_renderer` makes shipped
-weights of it. Needs the extra `train`.
+Begins with the shipped weights, unless told `--anew`. Runs on a GPU where there is one, else on the CPU, in bf16. Writes to
+OUT/occlusion: `checkpoint.pt` (go on from it by calling the same command again), `weights.pt` (EMA), `log.jsonl`, `sheet.png`.
+`tools.ship_renderer` makes shipped weights of it. Needs the extra `train`.
 """
 
 from __future__ import annotations
@@ -30,31 +31,30 @@ from engine.face.retarget import Target
 from engine.render.crops import FACE, crop_matrix, to_crop
 from engine.render.occlusion import contour
 from kernels.crop_normalise.cpu import crop
-from models.config import CONFIGS, OCCLUSION_INPUTS
+from models.config import CONFIGS
 from models.renderer import Renderer
 from models.torch_runtime import load_into
 from models.weights import load_weights
+from tools.covered_faces import PLANES, Covered, covered
 from tools.occluders import Occluder, Occluders
 from tools.training_pairs import Footage, load_clip, load_stills, shaken
 from tools.training_pool import Pool, Supply
-from tools.training_run import Course, follow, write_log
+from tools.training_run import Course, DeviceStore, follow, write_log
 
 CONFIG = CONFIGS["occlusion"]
-BATCH = 32
-POOL, USES = 12000, 5  # crops that are kept, and how often each is used: making one takes longer than training on it
+BATCH: dict[str, int] = {"cpu": 32, "cuda": 256}
+RATE: dict[str, float] = {"cpu": 1e-3, "cuda": 2e-3}
+POOL, USES = 30000, 5  # units that are kept, and how often each is used at least before another is made
 CLIP_STEP = 4  # every so many frames of a clip
-PLAIN = 0.25  # of all crops have nothing in front
-TWO = 0.15  # have two things
 FINE = 0.6  # of the things are drawn with half the width of line
 JITTER = (0.06, 0.08, 5.0)  # of the crop: shift (inter-ocular distances), scale (natural log), degrees
-NO_MEMORY, WRONG_MEMORY = 0.55, 0.08  # how often the matte before is empty, or another one
-MOTION_PX = 3.0  # from one picture to the next, of the crop
-RATE, EMA, LOG_STEPS = 1e-3, 0.998, 100
+EMA, LOG_STEPS = 0.998, 100
 OUTSIDE = 0.05  # weight of what lies beyond the contour
+SHEET = 32  # pictures
 
 
-class Crops:
-    """An endless supply of (size, size, 7) uint8: the network's inputs, the truth, the weight of each pixel."""
+class Units:
+    """An endless supply of faces and things: see `tools/covered_faces.py`."""
 
     def __init__(self, folder: Path, seed: int) -> None:
         self._folder, self._seed = folder, seed
@@ -79,16 +79,12 @@ class Crops:
         shake = np.array([*r.normal(0, shift, 2), r.normal(0, scale), np.radians(r.normal(0, turn))])
         matrix = shaken(crop_matrix(FACE, target, size), shake, target.pose, size)
         seen, points = crop(picture, matrix, size), to_crop(points_px, matrix)
-        truth = np.zeros((size, size), np.float32)
-        count = int(r.choice([0, 1, 2], p=[PLAIN, 1 - PLAIN - TWO, TWO]))
-        for _ in range(count):
-            thing = self._thing(seen, points, occluders)
-            seen, truth = thing.over(seen, r.uniform(0, 1)), np.maximum(truth, thing.matte)
-        before = self._before(seen, points, truth, occluders)
+        thing = self._thing(seen, points, occluders)
         face = contour((points + r.normal(0, 0.01 * size, (1, 2))).astype(np.float32), size)
         near = cv2.GaussianBlur(cv2.dilate(contour(points, size), np.ones((7, 7), np.uint8)), (0, 0), 2)
         weight = np.maximum(near, np.uint8(255 * OUTSIDE))
-        return np.dstack([self._filmed(seen), face, before, (255 * truth + 0.5).astype(np.uint8), weight])
+        levels = np.dstack([thing.bgr, 255 * thing.matte]) + 0.5
+        return np.dstack([seen, face, weight, np.clip(levels, 0, 255).astype(np.uint8)])
 
     def _thing(self, seen: NDArray[np.uint8], points: NDArray[np.float32], occluders: Occluders) -> Occluder:
         """Something in front, often drawn finer than the crop shows: rims and hair are thinner than its pixels."""
@@ -96,31 +92,6 @@ class Crops:
             return occluders.draw(seen, points)
         size = len(seen)
         return occluders.draw(cv2.resize(seen, (2 * size, 2 * size)), 2 * points + np.float32(0.5)).shrunk(size)
-
-    def _before(
-        self, seen: NDArray[np.uint8], points: NDArray[np.float32], truth: NDArray[np.float32], occluders: Occluders
-    ) -> NDArray[np.uint8]:
-        r, draw = self._random, self._random.random()
-        if draw < NO_MEMORY:
-            return np.zeros(truth.shape, np.uint8)
-        other = self._thing(seen, points, occluders) if draw < NO_MEMORY + WRONG_MEMORY else None
-        matte = truth if other is None else other.matte
-        dx, dy = r.normal(0, MOTION_PX, 2)
-        moved = cv2.warpAffine(matte, np.array([[1, 0, dx], [0, 1, dy]], np.float32), matte.shape[::-1])
-        return (255 * np.clip(moved * r.uniform(0.7, 1.0) + 0.5 / 255, 0, 1)).astype(np.uint8)
-
-    def _filmed(self, crop_bgr: NDArray[np.uint8]) -> NDArray[np.uint8]:
-        """In another light, through a lens, a sensor and a codec."""
-        r = self._random
-        x = crop_bgr.astype(np.float32) * r.uniform(0.85, 1.18, 3) * r.uniform(0.6, 1.3) + r.normal(0, 10)
-        if r.random() < 0.5:
-            x = cv2.GaussianBlur(x, (0, 0), r.uniform(0.3, 1.4))
-        x = x + r.normal(0, r.uniform(0, 6), x.shape)
-        result = np.clip(x, 0, 255).astype(np.uint8)
-        if r.random() < 0.5:
-            coded = cv2.imencode(".jpg", result, [cv2.IMWRITE_JPEG_QUALITY, int(r.integers(35, 95))])[1]
-            result = np.asarray(cv2.imdecode(coded, cv2.IMREAD_COLOR), np.uint8)
-        return result
 
 
 def loss_of(matte: Tensor, truth: Tensor, weight: Tensor) -> Tensor:
@@ -131,30 +102,18 @@ def loss_of(matte: Tensor, truth: Tensor, weight: Tensor) -> Tensor:
     return entropy + 0.3 * (1 - (2 * both + 20) / (all_of + 20)).mean()
 
 
-def overlap(matte: Tensor, truth: Tensor, weight: Tensor) -> float:
-    """Intersection over union of all crops' occluders inside the contours."""
+def overlap(matte: Tensor, truth: Tensor, weight: Tensor) -> Tensor:
+    """Pixels (2,) of all occluders inside the contours: found and wanted, and found or wanted."""
     inside = weight > 0.5
     found, wanted = (matte > 0.5) & inside, (truth > 0.5) & inside
-    return float((found & wanted).sum() / (found | wanted).sum().clamp(min=1))
-
-
-def split(units: Tensor, device: torch.device) -> tuple[Tensor, Tensor, Tensor]:
-    """Inputs in [-1, 1], truth and weight in [0, 1]; mirrored at random."""
-    x = units.to(device).permute(0, 3, 1, 2).float()
-    flipped = torch.rand(len(x), device=device) < 0.5
-    x[flipped] = x[flipped].flip(3)
-    x = x.contiguous(memory_format=torch.channels_last)
-    return (
-        x[:, :OCCLUSION_INPUTS] / 127.5 - 1,
-        x[:, OCCLUSION_INPUTS : OCCLUSION_INPUTS + 1] / 255,
-        x[:, OCCLUSION_INPUTS + 1 :] / 255,
-    )
+    return torch.stack([(found & wanted).sum(), (found | wanted).sum()])
 
 
 @torch.no_grad()
-def sheet(network: Renderer, inputs: Tensor, truth: Tensor, path: Path) -> None:
+def sheet(network: Renderer, faces: Covered, path: Path) -> None:
     """Picture, matte before, answer, truth."""
     network.eval()
+    inputs, truth = faces.inputs[:SHEET], faces.truth[:SHEET]
     _, matte = network(inputs)
     grey = [t.expand(-1, 3, -1, -1) for t in (inputs[:, 4:5], 2 * matte - 1, 2 * truth - 1)]
     rows = torch.cat([inputs[:, :3], *grey], 3).permute(0, 2, 3, 1).cpu().numpy()
@@ -169,35 +128,37 @@ def run(data: Path, out: Path, minutes: float, workers: int, anew: bool) -> Iter
     if not anew:
         load_into(network, load_weights("occlusion"))
     average.load_state_dict(network.state_dict())
-    optimiser = torch.optim.Adam(network.parameters(), RATE)
+    optimiser = torch.optim.Adam(network.parameters(), RATE[device.type])
     course = Course(out, {"network": network, "average": average, "optimiser": optimiser}, device)
-    shape, random = (CONFIG.size_px, CONFIG.size_px, OCCLUSION_INPUTS + 2), np.random.default_rng()
-    pool = Pool(partial(Crops, data), Supply(shape, BATCH, POOL, USES), workers)
-    losses, overlaps = list[float](), list[float]()
+    shape, random = (CONFIG.size_px, CONFIG.size_px, PLANES), np.random.default_rng()
+    supply = Supply(shape, BATCH[device.type], POOL, USES)
+    pool = Pool(partial(Units, data), supply, workers, DeviceStore(POOL, shape, device))
+    losses, pixels = list[Tensor](), list[Tensor]()
     while course.seconds < 60 * minutes:
-        inputs, truth, weight = split(torch.from_numpy(pool.batch(random)), device)
+        faces = covered(*(pool.batch(random) for _ in range(3)))
         share = course.seconds / (60 * minutes)
         for group in optimiser.param_groups:
-            group["lr"] = RATE * max(0.01, 0.5 + 0.5 * float(np.cos(np.pi * min(share, 1))))
+            group["lr"] = RATE[device.type] * max(0.01, 0.5 + 0.5 * float(np.cos(np.pi * min(share, 1))))
         network.train()
         with torch.autocast(device.type, torch.bfloat16):
-            _, matte = network(inputs)
-        loss = loss_of(matte.float(), truth, weight)
+            _, matte = network(faces.inputs)
+        loss = loss_of(matte.float(), faces.truth, faces.weight)
         optimiser.zero_grad()
         loss.backward()
         optimiser.step()
         course.went_on()
         follow(average, network, min(EMA, course.step / (course.step + 20)))
-        losses.append(float(loss.detach()))
-        overlaps.append(overlap(matte.detach(), truth, weight))
+        losses.append(loss.detach())
+        pixels.append(overlap(matte.detach(), faces.truth, faces.weight))
         over = course.seconds >= 60 * minutes
         if course.step % LOG_STEPS == 0 or over:
             course.save()
-            sheet(average, inputs, truth, out / "sheet.png")
-            means = {"loss": float(np.mean(losses)), "overlap": float(np.mean(overlaps))}
-            yield {"step": course.step, "minutes": course.seconds / 60} | means
+            sheet(average, faces, out / "sheet.png")
+            both, either = torch.stack(pixels).sum(0).tolist()
+            means = {"loss": float(torch.stack(losses).mean()), "overlap": both / max(either, 1)}
+            yield {"step": course.step, "minutes": course.seconds / 60, "units": pool.made} | means
             losses.clear()
-            overlaps.clear()
+            pixels.clear()
 
 
 def main() -> None:

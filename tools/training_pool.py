@@ -7,7 +7,8 @@ import threading
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import Any
+from itertools import islice
+from typing import Any, Protocol
 
 import cv2
 import numba
@@ -15,6 +16,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 READY = 20  # batches that a run begins with
+SENT = 16  # units at a time, from a process that makes them
+Index = NDArray[np.int64]
 Units = Callable[[int], Iterable[NDArray[np.uint8]]]  # an endless supply, of a seed; it travels to other processes
 
 
@@ -28,15 +31,28 @@ class Supply:
     uses: int  # of each, on average, before more are asked for
 
 
+class Store(Protocol):
+    """Where units lie: an array of NumPy's, or one on a GPU (`tools/training_run.py`)."""
+
+    def __getitem__(self, index: Index, /) -> Any:
+        """(n, ...) units."""
+        ...
+
+    def __setitem__(self, index: Index, units: NDArray[np.uint8], /) -> None:
+        """Keep (n, ...) units."""
+        ...
+
+
 class Pool:
     """Units from processes of their own."""
 
-    def __init__(self, units: Units, supply: Supply, workers: int) -> None:
-        """ValueError without any of the `workers`, of which each is a process."""
+    def __init__(self, units: Units, supply: Supply, workers: int, store: Store | None = None) -> None:
+        """Kept in `store`, which has room for `supply.kept`, or else in an array of its own. ValueError without any of the
+        `workers`, of which each is a process."""
         if workers < 1:
             raise ValueError(f"{workers} processes make no units: one at least is needed")
         self._supply = supply
-        self._units = np.empty((supply.kept, *supply.shape), np.uint8)
+        self._units: Any = np.empty((supply.kept, *supply.shape), np.uint8) if store is None else store
         self.made, self._used = 0, 0
         context = mp.get_context("spawn")
         self._queue: Any = context.Queue(64)
@@ -54,11 +70,12 @@ class Pool:
             if self.made > max(READY * supply.batch, self._used / supply.uses):
                 time.sleep(0.02)  # the makers wait too once their queue is full
                 continue
-            self._units[self.made % supply.kept] = self._queue.get()
-            self.made += 1
+            units = self._queue.get()
+            self._units[(self.made + np.arange(len(units))) % supply.kept] = units
+            self.made += len(units)
 
-    def batch(self, random: np.random.Generator) -> NDArray[np.uint8]:
-        """(batch, ...): waits while there is too little to begin with. RuntimeError when a maker has ended."""
+    def batch(self, random: np.random.Generator) -> Any:
+        """(batch, ...), as its store gives it. Waits while there is too little; RuntimeError when a maker has ended."""
         supply = self._supply
         while True:
             ended = [maker.exitcode for maker in self._makers if maker.exitcode is not None]
@@ -74,5 +91,6 @@ class Pool:
 def _make(units: Units, queue: Any, seed: int) -> None:
     numba.set_num_threads(1)
     cv2.setNumThreads(1)
-    for unit in units(seed):
-        queue.put(unit)
+    endless = iter(units(seed))
+    while some := list(islice(endless, SENT)):
+        queue.put(np.stack(some))

@@ -8,8 +8,11 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
-from torch import nn
+from numpy.typing import NDArray
+from torch import Tensor, nn
+from torch.optim.swa_utils import get_ema_multi_avg_fn
 
 LONGEST_STEP_S = 5.0  # a run that was paused for longer has not trained meanwhile
 
@@ -48,14 +51,26 @@ class Course:
         torch.save(state["average"], self._out / "weights.pt")
 
 
+class DeviceStore:
+    """Units in the memory of the device that trains on them: see `tools/training_pool.py`."""
+
+    def __init__(self, kept: int, shape: tuple[int, ...], device: torch.device) -> None:
+        self._units, self._device = torch.empty((kept, *shape), dtype=torch.uint8, device=device), device
+
+    def __getitem__(self, index: NDArray[np.int64]) -> Tensor:
+        """(n, ...) units there."""
+        return self._units[torch.from_numpy(index).to(self._device)]
+
+    def __setitem__(self, index: NDArray[np.int64], units: NDArray[np.uint8]) -> None:
+        """Send (n, ...) units there."""
+        self._units[torch.from_numpy(index).to(self._device)] = torch.from_numpy(units).to(self._device)
+
+
 @torch.no_grad()
 def follow(average: nn.Module, network: nn.Module, keep: float) -> None:
-    """Move the mean's weights to the network's, `keep` of the way staying; counters are copied."""
-    for mean, now in zip(average.state_dict().values(), network.state_dict().values(), strict=True):
-        if mean.dtype.is_floating_point:
-            mean.lerp_(now, 1 - keep)
-        else:
-            mean.copy_(now)
+    """Move the mean's weights to the network's, `keep` of the way staying."""
+    mean, now = ([v for v in net.state_dict().values() if v.dtype.is_floating_point] for net in (average, network))
+    get_ema_multi_avg_fn(keep)(mean, now, 0)
 
 
 def write_log(lines: Iterable[dict[str, float]], out: Path) -> None:
