@@ -31,7 +31,7 @@ def latency(
     soak: Annotated[float | None, typer.Option(help="One long run of so many minutes instead.")] = None,
     device: Annotated[str, typer.Option(help="What draws: cpu or gpu.")] = "cpu",
     landmarks: Annotated[
-        str, typer.Option(help="What finds the performer's points: openvino, mediapipe or tensorrt.")
+        str, typer.Option(help="What finds the performer's points: openvino, mediapipe, torch-cuda or tensorrt.")
     ] = "openvino",
     runtime: Annotated[str, typer.Option(help="What executes the networks.")] = "auto",
     compare: Annotated[

@@ -30,7 +30,7 @@ from engine.puppet.format import load_puppet
 from engine.puppet.shipped import find_puppet, shipped_folder
 from engine.render.device import open_device
 from engine.render.device_portrait import DevicePortraitView
-from engine.render.generator import Networks, Runtime, load_networks
+from engine.render.generator import Networks, Runtime, load_networks, networks_for
 from engine.render.portrait_view import PortraitView
 from engine.render.quality import LADDER
 from engine.render.view import Shown
@@ -89,7 +89,7 @@ def _times(draw: Callable[[Shown], object], frames: int) -> dict[str, float]:
 
 def one_stream(setting: Setting) -> dict[str, Any]:
     """A picture's time on the device and on the CPU, and the GPU's own work."""
-    device, seal, networks = _opened(setting), _seal(setting.size), load_networks(setting.runtime)
+    device, seal, networks = _opened(setting), _seal(setting.size), _networks(setting)
     view = _device_view(setting, device, networks)
     cpu = _cpu_view(setting, None if setting.runtime == "none" else load_networks("auto"))
 
@@ -101,6 +101,7 @@ def one_stream(setting: Setting) -> dict[str, Any]:
     here = _times(on_cpu, min(setting.frames, 60))
     result = {
         "device": device.name,
+        "runtime": str(networks),
         "picture": there,
         "picture_on_cpu": here,
         "ratio": here["p50_ms"] / there["p50_ms"],
@@ -110,6 +111,10 @@ def one_stream(setting: Setting) -> dict[str, Any]:
     if times_ms is not None and not between:  # networks that the CPU executes would count as the GPU's work
         result["gpu_work"] = _percentiles(times_ms(lambda: view.again(LADDER[0], seal), setting.frames))
     return result
+
+
+def _networks(setting: Setting) -> Networks | None:
+    return networks_for(setting.device, setting.runtime, print)
 
 
 def _opened(setting: Setting) -> Device:
@@ -126,7 +131,7 @@ def _opened(setting: Setting) -> Device:
 def likeness(setting: Setting) -> dict[str, float]:
     """Largest share of a picture's pixels that the device draws more than NOTICED grey levels from the CPU, both with the same
     networks, over ODD performances of each shipped puppet of one photograph."""
-    device, networks = _opened(setting), load_networks(setting.runtime)
+    device, networks = _opened(setting), _networks(setting)
     worst = {}
     for path in sorted(shipped_folder().glob("*.puppet")):
         here, there = (PortraitView(load_puppet(path), *setting.size, networks=networks) for _ in range(2))
@@ -188,7 +193,7 @@ def _begin(ready: Any) -> None:
 def _stream(setting: Setting) -> list[float]:
     """How long after it was due each picture of one process was there, ms."""
     device, seal = _opened(setting), _seal(setting.size)
-    view = _device_view(setting, device, load_networks(setting.runtime))
+    view = _device_view(setting, device, _networks(setting))
     some = performances(setting.frames + WARM_UP)
     for performance in some[:WARM_UP]:
         view.draw_sealed(Shown(performance, 0.0), LADDER[0], seal)
@@ -207,7 +212,7 @@ def run(setting: Setting, streams: int, console: Console) -> dict[str, Any]:
     """Both measurements, shown; `streams` under 2 leaves the second out."""
     found = one_stream(setting)
     machine = describe(found["device"])
-    result: dict[str, Any] = {"machine": machine, "size": setting.size, "runtime": setting.runtime, "one": found}
+    result: dict[str, Any] = {"machine": machine, "size": setting.size, "runtime": found["runtime"], "one": found}
     table = Table("", "p50, ms", "p95, ms", "p99, ms")
     rows = {
         "a picture": found["picture"],
@@ -224,7 +229,7 @@ def run(setting: Setting, streams: int, console: Console) -> dict[str, Any]:
     apart = ", ".join(f"{name} {100 * share:.4f} %" for name, share in result["apart"].items())
     console.print(f"pixels more than {NOTICED} grey levels from the CPU's, at most: {apart}")
     console.print(
-        f"{setting.size[0]} x {setting.size[1]}, networks: {setting.runtime}, {found['ratio']:.1f} times the CPU's speed, on "
+        f"{setting.size[0]} x {setting.size[1]}, networks: {result['runtime']}, {found['ratio']:.1f} times the CPU's speed, on "
         f"{machine['gpu']} and {machine['processor']}, {machine['cores']} cores"
     )
     return result

@@ -68,7 +68,7 @@ def run(
     forget: Annotated[bool, typer.Option("--forget", help="Neither use nor keep a calibration.")] = False,
     runtime: options.Runtime = None,
     landmarks: Annotated[
-        str | None, typer.Option(help="What finds the face's points: openvino, mediapipe or tensorrt.")
+        str | None, typer.Option(help="What finds the face's points: openvino, mediapipe, torch-cuda or tensorrt.")
     ] = None,
     device: Annotated[
         str | None, typer.Option(help="What draws: cpu, gpu, or emulated: a GPU's kernels on the CPU.")

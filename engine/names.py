@@ -10,5 +10,5 @@ OcclusionKind = Literal["network", "hands", "none"]
 Play = Literal["loop", "pingpong", "hold"]
 SliderName = Literal["smile", "brows", "lids", "jaw", "lips", "gaze"]
 Corner = Literal["top-left", "top-right", "bottom-left", "bottom-right"]
-LandmarkName = Literal["openvino", "mediapipe", "tensorrt"]  # what finds a face's points
+LandmarkName = Literal["openvino", "mediapipe", "torch-cuda", "tensorrt"]  # what finds a face's points
 DeviceName = Literal["cpu", "gpu", "emulated"]  # where pixels are drawn

@@ -91,8 +91,8 @@ class Device(Protocol):
         """Queue a copy to an array without gaps. What `host` holds when this returns is what arrives."""
         ...
 
-    def download(self, buffer: Buffer, to: NDArray[Any]) -> None:
-        """Wait for everything, and copy an array without gaps."""
+    def download(self, buffer: Buffer) -> NDArray[Any]:
+        """Wait for everything; a new array with what one without gaps holds. ValueError where there are gaps."""
         ...
 
     def copy(self, source: Buffer, to: Buffer) -> None:
@@ -120,11 +120,12 @@ def uploaded(device: Device, host: NDArray[Any]) -> Buffer:
     return buffer
 
 
-def downloaded(device: Device, buffer: Buffer) -> NDArray[Any]:
-    """A new array with what the buffer holds."""
-    host = np.empty(buffer.shape, buffer.dtype)
-    device.download(buffer, host)
-    return host
+def require_packed(buffer: Buffer) -> None:
+    """ValueError unless it is an array without gaps."""
+    if not buffer.packed:
+        raise ValueError(
+            f"only arrays without gaps are copied, not {buffer.shape} with rows {buffer.row_bytes} bytes apart"
+        )
 
 
 def require_copyable(a: Buffer | NDArray[Any], b: Buffer | NDArray[Any]) -> None:

@@ -21,7 +21,16 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
-from kernels.device import Buffer, DeviceError, OutOfMemoryError, Sides, Work, require_copyable, row_bytes_of
+from kernels.device import (
+    Buffer,
+    DeviceError,
+    OutOfMemoryError,
+    Sides,
+    Work,
+    require_copyable,
+    require_packed,
+    row_bytes_of,
+)
 from kernels.sources import FOLDER, HEADERS, functions_of, source_of
 
 ALIGNMENT: Final = 256  # as CUDA's own
@@ -59,10 +68,12 @@ class EmulatedDevice:
         require_copyable(source, to)
         ctypes.memmove(to.address, source.ctypes.data, to.nbytes)
 
-    def download(self, buffer: Buffer, to: NDArray[Any]) -> None:
+    def download(self, buffer: Buffer) -> NDArray[Any]:
         """At once."""
-        require_copyable(to, buffer)
-        ctypes.memmove(to.ctypes.data, buffer.address, buffer.nbytes)
+        require_packed(buffer)
+        host = np.empty(buffer.shape, buffer.dtype)
+        ctypes.memmove(host.ctypes.data, buffer.address, buffer.nbytes)
+        return host
 
     def copy(self, source: Buffer, to: Buffer) -> None:
         """At once."""

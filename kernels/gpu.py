@@ -4,8 +4,6 @@ PyCUDA in the primary context, which torch and TensorRT share; one stream for ev
 belong to threads: whatever is done with a `Gpu` is done while it is `current()`, and one thread at a time can have it so: a view
 that the main thread opens waits for the picture that the render thread draws. PyCUDA has no graphs, so they come from
 NVIDIA's own bindings on the same stream.
-
-Not run on a GPU yet.
 """
 
 from __future__ import annotations
@@ -20,7 +18,16 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
-from kernels.device import Buffer, DeviceError, OutOfMemoryError, Sides, Work, require_copyable, row_bytes_of
+from kernels.device import (
+    Buffer,
+    DeviceError,
+    OutOfMemoryError,
+    Sides,
+    Work,
+    require_copyable,
+    require_packed,
+    row_bytes_of,
+)
 from kernels.sources import compiled, compiler_version
 
 NON_BLOCKING: Final = 1  # a stream that does not wait for the legacy one, whose use elsewhere would end a capture
@@ -54,6 +61,7 @@ class Gpu:
         self._modules: dict[str, Any] = {}
         self._slots: list[_Slot] = []
         self._next = 0
+        self._homes: dict[int, deque[NDArray[np.uint8]]] = {}  # pinned memory that nobody looks at, by its bytes
         self._given_back: deque[Any] = (
             deque()
         )  # memory that nobody uses any more, to be freed where the context is current
@@ -127,17 +135,15 @@ class Gpu:
             self._cuda.memcpy_htod_async(to.address, pinned, self._stream)
             slot.copied.record(self._stream)
 
-    def download(self, buffer: Buffer, to: NDArray[Any]) -> None:
-        """See `Device`."""
-        require_copyable(buffer, to)
-        slot = self._slots[self._next]
-        self._next = (self._next + 1) % SLOTS
+    def download(self, buffer: Buffer) -> NDArray[Any]:
+        """See `Device`: the array lies in pinned memory, which is used again once nobody looks at it any more."""
+        require_packed(buffer)
+        free = self._homes.setdefault(buffer.nbytes, deque())
         with self.current():
-            pinned = slot.room(buffer.nbytes)
+            pinned = free.pop() if free else self._cuda.pagelocked_empty((max(1, buffer.nbytes),), np.uint8)
             self._cuda.memcpy_dtoh_async(pinned, buffer.address, self._stream)
-            slot.copied.record(self._stream)
-            slot.copied.synchronize()
-            to.reshape(-1).view(np.uint8)[...] = pinned
+            self._stream.synchronize()
+        return np.asarray(_Lent(pinned, free))[: buffer.nbytes].view(buffer.dtype).reshape(buffer.shape)
 
     def copy(self, source: Buffer, to: Buffer) -> None:
         """See `Device`."""
@@ -199,6 +205,17 @@ class _Memory:
 
     def __del__(self) -> None:
         self._given_back.append(self._allocation)
+
+
+class _Lent:
+    """Pinned memory as an array. Its views hold on to this, not to the memory, which goes back when the last of them is gone."""
+
+    def __init__(self, pinned: NDArray[np.uint8], back: deque[NDArray[np.uint8]]) -> None:
+        self.__array_interface__ = pinned.__array_interface__
+        self._pinned, self._back = pinned, back
+
+    def __del__(self) -> None:
+        self._back.append(self._pinned)
 
 
 class _Slot:

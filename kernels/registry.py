@@ -14,7 +14,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from kernels.device import Buffer, Device, downloaded, uploaded
+from kernels.device import Buffer, Device, uploaded
 
 KERNELS: Final = (
     "warp_mesh", "sample", "soften_edges", "composite", "feather", "blend_multiband", "blend_poisson", "match_colour",
@@ -41,4 +41,4 @@ def _on_device(function: Callable[..., None], device: Device, *arguments: Any) -
     function(device, *there)
     for here, buffer in zip(arguments, there, strict=True):
         if isinstance(buffer, Buffer) and here.flags.writeable:
-            here[...] = downloaded(device, buffer)
+            here[...] = device.download(buffer)

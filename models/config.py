@@ -39,5 +39,5 @@ class RendererConfig:
 CONFIGS: Final = {
     "mouth": RendererConfig(size_px=96, channels=48, blocks=3, detail=Detail(0.6, 9, 0.05, 0.11)),
     "eye": RendererConfig(size_px=64, channels=32, blocks=2),
-    "occlusion": RendererConfig(size_px=112, channels=16, blocks=1, inputs=OCCLUSION_INPUTS, colours=0),
+    "occlusion": RendererConfig(size_px=112, channels=32, blocks=3, inputs=OCCLUSION_INPUTS, colours=0),
 }

@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 from devices import emulated, needs_compiler
 
-from kernels.device import DeviceError, downloaded, uploaded
+from kernels.device import DeviceError, uploaded
 from kernels.registry import CPU_ONLY, KERNELS
 from kernels.sources import FOLDER, compiled, functions_of
 
@@ -100,10 +100,10 @@ def test_parts_of_an_array_are_its_own_memory() -> None:
     assert part.shape == (2, 3, 3)
     assert not part.packed
     assert part.address - buffer.address == (1 * 7 + 2) * 3
-    assert np.array_equal(downloaded(device, buffer.seen_as((2, 7, 3), np.uint8, 2 * 21)), picture[2:4])
+    assert np.array_equal(device.download(buffer.seen_as((2, 7, 3), np.uint8, 2 * 21)), picture[2:4])
     with pytest.raises(ValueError, match="not within"):
         buffer.part(5, 0, 3, 2)
     with pytest.raises(ValueError, match="without gaps"):
-        device.download(part, np.empty((2, 3, 3), np.uint8))
+        device.download(part)
     with pytest.raises(ValueError, match="does not fit"):
         buffer.seen_as((30,), np.float32)

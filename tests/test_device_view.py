@@ -32,7 +32,7 @@ from engine.trust.badge import Badge
 from engine.trust.chips import Key
 from engine.trust.seal import Seal
 from kernels.composite.cuda import composite_placed
-from kernels.device import Device, DeviceError, downloaded, uploaded
+from kernels.device import Device, DeviceError, uploaded
 from kernels.registry import load
 from models.runtimes import RuntimeName
 
@@ -182,13 +182,13 @@ def test_a_table_holds_what_was_put_into_it(implementation: str) -> None:
     for _ in range(2):
         a, b = random.normal(0, 1, (3, 2)).astype(np.float32), random.integers(0, 256, 5).astype(np.uint8)
         table.upload({"a": a, "b": b}, [])
-        assert np.array_equal(downloaded(device, table.on_device("a")), a)
-        assert np.array_equal(downloaded(device, table.on_device("b")), b)
-        assert not downloaded(device, table.on_device("places"))["rows"].any()
+        assert np.array_equal(device.download(table.on_device("a")), a)
+        assert np.array_equal(device.download(table.on_device("b")), b)
+        assert not device.download(table.on_device("places"))["rows"].any()
     layer = random.integers(0, 256, (20, 30, 3)).astype(np.uint8)
     patch = Patch(layer, layer[..., 0].copy(), 4, -3)
     table.upload({}, [patch])
-    (place, *rest) = downloaded(device, table.on_device("places"))
+    (place, *rest) = device.download(table.on_device("places"))
     assert (place["rows"], place["columns"], place["left"], place["top"]) == (20, 30, 4, -3)
     assert [row["rows"] for row in rest] == [0, 0]
     with pytest.raises(ValueError, match="patches of more than 3000 bytes"):
@@ -210,7 +210,7 @@ def test_a_layer_is_laid_where_memory_says(implementation: str) -> None:
     for index, patch in enumerate(patches):
         composite_placed(device, there, table.memory, table.on_device("places"), index)
         load("composite", "reference")(canvas, patch.bgr, patch.matte, patch.left, patch.top)
-    assert np.array_equal(downloaded(device, there), canvas)
+    assert np.array_equal(device.download(there), canvas)
 
 
 def test_a_device_that_is_not_there_says_why(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+import onnxruntime
 import pytest
 from devices import gpu
 from hypothesis import given, settings
@@ -17,7 +18,7 @@ from numpy.typing import NDArray
 
 from engine.errors import ConfigError
 from engine.face import landmarks as lm
-from engine.track.face_network import FILE, SIZE_PX, FaceNetwork, Square, _Replaced
+from engine.track.face_network import FILE, INPUT, SIZE_PX, FaceNetwork, NetworkRuntime, Square, _Replaced
 from engine.track.facemesh import FaceDetector, LandmarkTracker
 from engine.track.tracker import Tracker
 from models.tensorrt_engine import build_engine
@@ -105,6 +106,17 @@ def test_the_file_says_which_points_are_looked_at_closely() -> None:
     assert set(lm.EYE_RIGHT) <= set(refined["output_right_eye"])
 
 
+def test_torch_answers_what_onnx_runtime_answers() -> None:
+    graph = pytest.importorskip("models.torch_graph", reason="torch is not installed", exc_type=ImportError)
+    model = onnx_of(PATH).SerializeToString()
+    seen = np.random.default_rng(0).random((1, SIZE_PX, SIZE_PX, 3), np.float32)
+    session = onnxruntime.InferenceSession(model, providers=["CPUExecutionProvider"])
+    expected = session.run(None, {INPUT: seen})
+    found = graph.TorchGraph(model, "cpu")({INPUT: seen})
+    for output, values in zip(session.get_outputs(), expected, strict=True):
+        assert np.allclose(found[output.name], values, atol=0.01), output.name  # px of the network's picture
+
+
 def test_what_is_not_known_is_an_error() -> None:
     """Another network of MediaPipe's: nothing is guessed."""
     with pytest.raises(GraphError, match="activation 3"):
@@ -120,8 +132,9 @@ def test_tensorrt_builds_its_engine() -> None:
 @pytest.mark.gpu
 @pytest.mark.timeout(900)  # engines are built first
 @pytest.mark.skipif(gpu() is None, reason="no GPU, or no PyCUDA")
-def test_tensorrt_finds_the_same_points(demo_frames: list[NDArray[np.uint8]]) -> None:
-    networks = FaceNetwork(FaceDetector(), "tensorrt"), FaceNetwork(FaceDetector())
+@pytest.mark.parametrize("runtime", ["torch-cuda", "tensorrt"])
+def test_a_gpu_finds_the_same_points(runtime: NetworkRuntime, demo_frames: list[NDArray[np.uint8]]) -> None:
+    networks = FaceNetwork(FaceDetector(), runtime), FaceNetwork(FaceDetector())
     before = networks[1](demo_frames[0])
     assert before is not None
     for frame in demo_frames[1:20]:
@@ -135,7 +148,7 @@ def test_tensorrt_finds_the_same_points(demo_frames: list[NDArray[np.uint8]]) ->
 def test_tensorrt_that_is_not_there_says_so() -> None:
     if find_spec("pycuda") is not None:
         pytest.skip("PyCUDA is installed")
-    with pytest.raises(ConfigError, match=r"landmarks by TensorRT.*pycuda.*--landmarks openvino"):
+    with pytest.raises(ConfigError, match=r"landmarks by tensorrt.*pycuda.*--landmarks openvino"):
         Tracker(landmarks="tensorrt")
 
 

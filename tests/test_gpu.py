@@ -19,7 +19,7 @@ from engine.render.generator import Networks
 from engine.render.portrait_view import PortraitView
 from engine.render.quality import LADDER
 from engine.render.view import Shown
-from kernels.device import DeviceError, OutOfMemoryError, downloaded, uploaded
+from kernels.device import DeviceError, OutOfMemoryError, uploaded
 from kernels.gpu import SLOTS, Gpu
 from kernels.registry import load
 from kernels.soften_edges.cuda import soften_edges
@@ -50,7 +50,7 @@ def test_what_goes_up_comes_down(driver: FakeDriver) -> None:
         gpu.upload(changing, buffers[-1])
         changing[:] = 0
     for array, buffer in zip(arrays, buffers, strict=True):
-        assert np.array_equal(downloaded(gpu, buffer), array)
+        assert np.array_equal(gpu.download(buffer), array)
 
 
 @pytest.mark.parametrize("kernel", ["sample", "composite", "match_colour"])
@@ -98,15 +98,15 @@ def test_a_graph_does_again_what_was_launched(driver: FakeDriver) -> None:
 
     gpu.upload(pictures[0], source)
     launches()
-    first = downloaded(gpu, copy)
+    first = gpu.download(copy)
     work = gpu.recorded(launches)
     for picture in (pictures[1], pictures[0]):
         gpu.upload(picture, source)
         work()
         expected = np.empty_like(picture)
-        load("soften_edges", "reference")(picture, downloaded(gpu, backward), 5.0, expected)
-        assert np.array_equal(downloaded(gpu, copy), expected)
-    assert np.array_equal(downloaded(gpu, copy), first)
+        load("soften_edges", "reference")(picture, gpu.download(backward), 5.0, expected)
+        assert np.array_equal(gpu.download(copy), expected)
+    assert np.array_equal(gpu.download(copy), first)
     assert driver.graphs.launched == 2  # type: ignore[attr-defined]
     assert gpu.times_ms(work, 4) == [1.5] * 4
 
@@ -144,7 +144,7 @@ def test_arrays_with_gaps_are_not_copied(driver: FakeDriver) -> None:
     gpu = Gpu()
     buffer = gpu.empty((8, 8, 3), np.uint8)
     with pytest.raises(ValueError, match="without gaps"):
-        gpu.download(buffer.part(0, 0, 4, 4), np.empty((4, 4, 3), np.uint8))
+        gpu.download(buffer.part(0, 0, 4, 4))
     with pytest.raises(ValueError, match="without gaps"):
         gpu.upload(np.zeros((9, 8, 3), np.uint8), buffer)
 
@@ -240,6 +240,20 @@ def test_networks_that_were_lost_with_the_gpu_are_not_asked_any_more(driver: Fak
         assert np.array_equal(view.draw(Shown(performance(), 0.0)), alone)
     assert len(told) == 1
     driver.lost = False
+
+
+def test_what_came_down_stays_while_anybody_looks_at_it(driver: FakeDriver) -> None:
+    gpu, random = Gpu(), np.random.default_rng(4)
+    pictures = [random.integers(0, 256, (6, 5, 3), np.uint8) for _ in range(3)]
+    down = [gpu.download(uploaded(gpu, picture)) for picture in pictures]
+    kept, addresses = down[0][2:, ::2], {d.ctypes.data for d in down}
+    assert len(addresses) == len(down)
+    del down
+    again = [gpu.download(uploaded(gpu, picture)) for picture in pictures[1:]]
+    assert {a.ctypes.data for a in again} < addresses  # the memory of those that are gone
+    assert np.array_equal(kept, pictures[0][2:, ::2])
+    assert all(np.array_equal(a, p) for a, p in zip(again, pictures[1:], strict=True))
+    again[0][:] = 0  # as any other array
 
 
 def test_nothing_to_do_is_not_launched(driver: FakeDriver) -> None:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from kernels.device import Buffer, Device, DeviceError, downloaded
+from kernels.device import Buffer, Device, DeviceError
 from models.config import RendererConfig
 from models.runtimes import Network, StreamNetwork
 
@@ -40,7 +40,7 @@ def on_device(network: Network, config: RendererConfig, count: int, device: Devi
     crops = device.empty((count, config.size_px, config.size_px, config.inputs), np.uint8)
 
     def there_and_back() -> None:
-        device.upload(network(downloaded(device, crops)), drawn)
+        device.upload(network(device.download(crops)), drawn)
 
     return DeviceNetwork(crops, drawn, there_and_back, capturable=False)
 

@@ -27,7 +27,7 @@ from engine.render.view import Shown, talking
 from engine.trust.seal import Seal
 from kernels.composite.cuda import composite, composite_placed
 from kernels.crop_normalise.cuda import crop_normalise
-from kernels.device import Buffer, Device, DeviceError, Work, downloaded, uploaded
+from kernels.device import Buffer, Device, DeviceError, Work, uploaded
 from kernels.embed_mark.cuda import embed_mark
 from kernels.lay_back.cuda import lay_back
 from kernels.lay_back.cuda import workspace as lay_back_workspace
@@ -161,7 +161,7 @@ class DevicePortraitView:
             self.again(quality, seal)
         else:
             self._works[key] = self._first(key[0], key[1], seal)
-        return downloaded(self._device, self._frame)
+        return self._device.download(self._frame)
 
     def _key(self, quality: Quality, seal: Seal | None) -> tuple[bool, bool, int | None]:
         """What decides what is launched: smooth edges, networks, and which seal."""

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.face import landmarks as lm
-from engine.render.patch import Patch, Region, draw_quad, lowered, polygon_matte
+from engine.render.patch import Patch, Region, draw_quad, lowered, polygon_matte, softened
 
 EYES = ((lm.EYE_LEFT, lm.IRIS_LEFT), (lm.EYE_RIGHT, lm.IRIS_RIGHT))
 TEXTURE_PX = 96  # side of an iris texture
@@ -146,6 +146,6 @@ def _iris(
     inset[9:, 1] -= LID_INSET * height
     clip = polygon_matte(inset, region, max(0.5, 0.05 * height))
     below_lid = lowered(clip, max(1, round(0.22 * height)))
-    shade = 1 - LID_SHADOW * (1 - cv2.GaussianBlur(below_lid, (0, 0), max(0.6, 0.12 * height)))
+    shade = 1 - LID_SHADOW * (1 - softened(below_lid, max(0.6, 0.12 * height)))
     picture = np.clip(disc[..., :3] * shade[..., None] + 0.5, 0, 255).astype(np.uint8)
     return Patch(picture, (disc[..., 3] * clip + 0.5).astype(np.uint8), region.left, region.top)

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from engine.errors import ConfigError
 from engine.face.retarget import Target
+from engine.names import DeviceName
 from engine.render.crops import PLACES, Part, Place, crop_matrices, draw_geometries
 from kernels.crop_normalise import CHANNELS
 from kernels.crop_normalise.cpu import crop, crop_normalise
@@ -52,6 +53,18 @@ def load_networks(runtime: Runtime, tell: Callable[[str], object] = lambda reaso
     ConfigError when a runtime that was asked for by name can't be used, or when weights are damaged.
     """
     return loaded(runtime, lambda name: _load_parts(name, tell), tell)
+
+
+def networks_for(
+    device: DeviceName, runtime: Runtime, tell: Callable[[str], object] = lambda reason: None
+) -> Networks | None:
+    """`load_networks`, where `auto` begins with networks that work in a GPU's memory if that is where pictures are drawn."""
+    if device == "gpu" and runtime == "auto":
+        try:
+            return load_networks("torch-cuda", tell)
+        except ConfigError as error:
+            tell(str(error))
+    return load_networks(runtime, tell)
 
 
 def _load_parts(runtime: RuntimeName | Literal["auto"], tell: Callable[[str], object]) -> Networks:

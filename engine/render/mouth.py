@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from engine.face import landmarks as lm
 from engine.face.reference import reference_face
 from engine.face.retarget import PuppetFace, Target
-from engine.render.patch import Patch, Region, draw_quad, lay_over, lowered, polygon_matte
+from engine.render.patch import Patch, Region, draw_quad, lay_over, lowered, polygon_matte, softened
 from engine.shipped import shipped_table
 
 CAVITY_BGR = np.array([16, 12, 30], np.float32)
@@ -103,7 +103,7 @@ class Mouth:
 def _lip_shadow(matte: NDArray[np.float32], unit_px: float) -> NDArray[np.float32]:
     """What the lips let in of the light: least under the upper lip and in the corners."""
     shaded = lowered(matte, max(1, round(0.025 * unit_px))) * matte
-    return 0.35 + 0.65 * cv2.GaussianBlur(shaded, (0, 0), 0.035 * unit_px)
+    return 0.35 + 0.65 * softened(shaded, 0.035 * unit_px)
 
 
 def _light(picture: NDArray[np.uint8], landmarks_px: lm.Points) -> NDArray[np.float32]:

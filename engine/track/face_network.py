@@ -1,5 +1,5 @@
-"""MediaPipe's face landmarks with attention, run by OpenVINO or TensorRT: the same network and the same way from frame to frame,
-in less time, and with nothing between picture and points that can't be seen.
+"""MediaPipe's face landmarks with attention, run by OpenVINO, torch or TensorRT: the same network and the same way from frame to
+frame, in less time, and with nothing between picture and points that can't be seen.
 
 The face's rectangle comes from the last frame's landmarks, or from MediaPipe's detector where there is none; what it shows
 goes through the network, whose points come back into the picture. Rectangles are as in MediaPipe's graphs face_landmark_front,
@@ -33,6 +33,7 @@ SIZE_PX: Final = 192  # of what the network sees
 MARGIN: Final = 1.5  # of the rectangle, over what bounds the face
 OUTER_CORNERS: Final = (33, 263)  # of the eyes: the line between them is level in what the network sees
 LEAST_PRESENCE: Final = 0.5  # of a face, for its landmarks to count
+NetworkRuntime = Literal["openvino", "torch-cuda", "tensorrt"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +66,7 @@ class Square:
 class FaceNetwork:
     """Follows one face from frame to frame; it looks anew only when it has lost it."""
 
-    def __init__(self, detector: FaceDetector, runtime: Literal["openvino", "tensorrt"] = "openvino") -> None:
+    def __init__(self, detector: FaceDetector, runtime: NetworkRuntime = "openvino") -> None:
         """Convert and compile the network that the installed MediaPipe brings. `detector`, which stays its owner's, finds a face
         that is not known yet. ConfigError where the network, or `runtime`, can't be used."""
         path = Path(face_mesh.__file__).parents[2] / FILE
@@ -134,23 +135,38 @@ class FaceNetwork:
         return points
 
 
-def _compiled(graph: bytes, runtime: Literal["openvino", "tensorrt"]) -> Callable[[NDArray[np.float32]], Any]:
+def _compiled(graph: bytes, runtime: NetworkRuntime) -> Callable[[NDArray[np.float32]], Any]:
     """What answers by names of outputs, in f32: in bf16 points move by 0.2 px."""
-    if runtime == "tensorrt":
-        try:
-            from models.tensorrt_runtime import TensorRtGraph
+    if runtime == "openvino":
+        return _in_openvino(graph)
+    try:
+        there = _ON_GPU[runtime](graph)
+    except Exception as error:  # driver, context and memory have errors of their own, in packages that may be missing
+        raise ConfigError(
+            wanted=f"landmarks by {runtime}",
+            found=f"{type(error).__name__}: {error}",
+            advice="Use --landmarks openvino.",
+        ) from error
+    return _Replaced(lambda seen: there({INPUT: seen}), lambda: _in_openvino(graph))
 
-            engine = TensorRtGraph(graph)
-        except (
-            Exception
-        ) as error:  # driver, context and memory have errors of their own, in packages that may be missing
-            raise ConfigError(
-                wanted="landmarks by TensorRT",
-                found=f"{type(error).__name__}: {error}",
-                advice="Use --landmarks openvino.",
-            ) from error
-        return _Replaced(lambda seen: engine({INPUT: seen}), lambda: _in_openvino(graph))
-    return _in_openvino(graph)
+
+def _in_torch(graph: bytes) -> Callable[[dict[str, NDArray[np.float32]]], Any]:
+    import torch
+
+    from models.torch_graph import TorchGraph
+
+    if not torch.cuda.is_available():
+        raise RuntimeError("torch finds no CUDA device")
+    return TorchGraph(graph, "cuda")
+
+
+def _in_tensorrt(graph: bytes) -> Callable[[dict[str, NDArray[np.float32]]], Any]:
+    from models.tensorrt_runtime import TensorRtGraph
+
+    return TensorRtGraph(graph)
+
+
+_ON_GPU: Final = {"torch-cuda": _in_torch, "tensorrt": _in_tensorrt}
 
 
 def _in_openvino(graph: bytes) -> Callable[[NDArray[np.float32]], Any]:
