@@ -7,6 +7,7 @@ colour that suits. What one unit of a pool of thousands can be part of is never 
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
 
@@ -23,7 +24,12 @@ MOVED = 0.5  # of the things; the others stay as they were drawn, since moving t
 MOVES = (6.0, 0.1, 0.05)  # standard deviations: degrees, scale (natural log), shift (half crops)
 TONED = 0.6  # of the things take the difference between their own face's colour and this one's
 LARGEST_TONE = 2.5
-NO_MEMORY, WRONG_MEMORY = 0.55, 0.08  # how often the matte before is empty, or another one
+NO_MEMORY, WRONG_MEMORY, TRUE_MEMORY = (
+    0.35,
+    0.08,
+    0.17,
+)  # how often the matte before is empty, another one, or the truth
+# (else it is what the network answered without one, with the mistakes that it will meet)
 MOTION_PX = 3.0  # from one picture to the next, standard deviation
 SHADE_RADIUS, LENS_RADIUS = 9, 4  # px that blurs reach
 
@@ -38,18 +44,19 @@ class Covered:
 
 
 @torch.no_grad()
-def covered(faces: Tensor, things: Tensor, others: Tensor) -> Covered:
+def covered(faces: Tensor, things: Tensor, others: Tensor, answer: Callable[[Tensor], Tensor]) -> Covered:
     """Of three batches of units (n, size, size, 9) uint8: the first lends faces, the second things, the third second things and
-    mattes that are wrong."""
+    mattes that are wrong. `answer` is the network, from inputs to mattes (n, 1, size, size)."""
     face, first, second = (_mirrored(_planes(units)) for units in (faces, things, others))
     count = torch.rand(len(face), 1, 1, 1, device=face.device)
     picture, truth = _behind(face[:, FACE], face, first, count > PLAIN)
     picture, more = _behind(picture, face, second, count > 1 - TWO)
     truth = torch.maximum(truth, more)
-    before = _before(truth, second[:, MATTE] / 255)
-    seen = torch.cat([_filmed(picture) / 127.5 - 1, face[:, CONTOUR] / 127.5 - 1, 2 * before - 1], 1)
-    like = {"memory_format": torch.channels_last}
-    return Covered(seen.contiguous(**like), truth, face[:, WEIGHT] / 255)  # type: ignore[call-overload]
+    seen = torch.cat([_filmed(picture) / 127.5 - 1, face[:, CONTOUR] / 127.5 - 1, -torch.ones_like(truth)], 1)
+    seen = seen.contiguous(memory_format=torch.channels_last)
+    before = _before(truth, second[:, MATTE] / 255, answer(seen))
+    seen[:, 4:] = 2 * before - 1
+    return Covered(seen, truth, face[:, WEIGHT] / 255)
 
 
 def _planes(units: Tensor) -> Tensor:
@@ -103,12 +110,13 @@ def _resampled(x: Tensor, theta: Tensor) -> Tensor:
     return F.grid_sample(x, grid, align_corners=False)
 
 
-def _before(truth: Tensor, wrong: Tensor) -> Tensor:
+def _before(truth: Tensor, wrong: Tensor, own: Tensor) -> Tensor:
     """The matte that is remembered: of the picture before, of something else, or none. Whole levels, as in the loop."""
     draw = _uniform(truth, 0, 1)
     shift = torch.randn(len(truth), 2, 1, device=truth.device) * (2 * MOTION_PX / truth.shape[-1])
     stay = torch.eye(2, device=truth.device).expand(len(truth), 2, 2)
-    remembered = torch.where(draw < NO_MEMORY + WRONG_MEMORY, wrong, truth)
+    remembered = torch.where(draw < NO_MEMORY + WRONG_MEMORY + TRUE_MEMORY, truth, own)
+    remembered = torch.where(draw < NO_MEMORY + WRONG_MEMORY, wrong, remembered)
     moved = _resampled(remembered, torch.cat([stay, shift], 2)) * _uniform(truth, 0.7, 1)
     return torch.where(draw < NO_MEMORY, torch.zeros_like(truth), (255 * moved + 0.5).floor() / 255)
 

@@ -3,7 +3,7 @@
 Faces of stills and clips with things in front of them (`tools/occluders.py`), as FSGAN's segmentation is trained on
 composited hands (Nirkin et al., ICCV 2019, section 4.1). Processes draw faces and things; which thing is before which face is
 chosen on the device that trains (`tools/covered_faces.py`). The matte of the picture before is an input, so that the answer is
-steady; in training it is the truth moved a little, nothing, or wrong.
+steady; in training it is what the network itself answered, the truth, both moved a little, nothing, or wrong.
 
 Begins with the shipped weights, unless told `--anew`. Runs on a GPU where there is one, else on the CPU, in bf16. Writes to
 OUT/occlusion: `checkpoint.pt` (go on from it by calling the same command again), `weights.pt` (EMA), `log.jsonl`, `sheet.png`.
@@ -43,10 +43,10 @@ from tools.training_run import Course, DeviceStore, follow, write_log
 
 CONFIG = CONFIGS["occlusion"]
 BATCH: dict[str, int] = {"cpu": 32, "cuda": 256}
-RATE: dict[str, float] = {"cpu": 1e-3, "cuda": 2e-3}
+RATE: dict[str, float] = {"cpu": 1e-3, "cuda": 1.5e-3}
 POOL, USES = 30000, 5  # units that are kept, and how often each is used at least before another is made
 CLIP_STEP = 4  # every so many frames of a clip
-FINE = 0.6  # of the things are drawn with half the width of line
+FINE = 0.8  # of the things are drawn with half the width of line
 JITTER = (0.06, 0.08, 5.0)  # of the crop: shift (inter-ocular distances), scale (natural log), degrees
 EMA, LOG_STEPS = 0.998, 100
 OUTSIDE = 0.05  # weight of what lies beyond the contour
@@ -112,7 +112,6 @@ def overlap(matte: Tensor, truth: Tensor, weight: Tensor) -> Tensor:
 @torch.no_grad()
 def sheet(network: Renderer, faces: Covered, path: Path) -> None:
     """Picture, matte before, answer, truth."""
-    network.eval()
     inputs, truth = faces.inputs[:SHEET], faces.truth[:SHEET]
     _, matte = network(inputs)
     grey = [t.expand(-1, 3, -1, -1) for t in (inputs[:, 4:5], 2 * matte - 1, 2 * truth - 1)]
@@ -134,8 +133,14 @@ def run(data: Path, out: Path, minutes: float, workers: int, anew: bool) -> Iter
     supply = Supply(shape, BATCH[device.type], POOL, USES)
     pool = Pool(partial(Units, data), supply, workers, DeviceStore(POOL, shape, device))
     losses, pixels = list[Tensor](), list[Tensor]()
+    average.eval()
+
+    def answer(inputs: Tensor) -> Tensor:
+        with torch.autocast(device.type, torch.bfloat16):
+            return average(inputs)[1].float()
+
     while course.seconds < 60 * minutes:
-        faces = covered(*(pool.batch(random) for _ in range(3)))
+        faces = covered(*(pool.batch(random) for _ in range(3)), answer)
         share = course.seconds / (60 * minutes)
         for group in optimiser.param_groups:
             group["lr"] = RATE[device.type] * max(0.01, 0.5 + 0.5 * float(np.cos(np.pi * min(share, 1))))
