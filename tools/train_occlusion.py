@@ -25,6 +25,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional as F
 
+from engine.face import landmarks as lm
 from engine.face.pose import fit_head
 from engine.face.reference import reference_face
 from engine.face.retarget import Target
@@ -36,17 +37,22 @@ from models.renderer import Renderer
 from models.torch_runtime import load_into
 from models.weights import load_weights
 from tools.covered_faces import PLANES, Covered, covered
+from tools.dropped_jaw import drop_jaw, shows_cavity
 from tools.occluders import Occluder, Occluders
-from tools.training_pairs import Footage, load_clip, load_stills, shaken
+from tools.training_pairs import LARGEST_DROP, Footage, load_clip, load_stills, shaken
 from tools.training_pool import Pool, Supply
 from tools.training_run import Course, DeviceStore, follow, write_log
 
 CONFIG = CONFIGS["occlusion"]
 BATCH: dict[str, int] = {"cpu": 32, "cuda": 256}
-RATE: dict[str, float] = {"cpu": 1e-3, "cuda": 1.5e-3}
+RATE: dict[str, float] = {"cpu": 3e-4, "cuda": 1.5e-3}
 POOL, USES = 30000, 5  # units that are kept, and how often each is used at least before another is made
 CLIP_STEP = 4  # every so many frames of a clip
 FINE = 0.8  # of the things are drawn with half the width of line
+OPENED, WIDE = (
+    0.3,
+    0.12,
+)  # share of faces that open their mouth, each person as often; lips so far apart, inter-ocular distances
 JITTER = (0.06, 0.08, 5.0)  # of the crop: shift (inter-ocular distances), scale (natural log), degrees
 EMA, LOG_STEPS = 0.998, 100
 OUTSIDE = 0.05  # weight of what lies beyond the contour
@@ -65,10 +71,22 @@ class Units:
         clips = [load_clip(path) for path in sorted((self._folder / "clips").glob("*.mp4"))]
         stills = [s for sub in sorted(self._folder.glob("stills_*")) for s in load_stills(sub)]
         thinned = [Footage(c.name, c.pictures[::CLIP_STEP], c.landmarks_px[::CLIP_STEP]) for c in clips]
-        faces = [(p, points) for f in (*thinned, *stills) for p, points in zip(f.pictures, f.landmarks_px, strict=True)]
+        people = [list(zip(f.pictures, f.landmarks_px, strict=True)) for f in (*thinned, *stills)]
+        faces = [face for person in people for face in person]
+        opened = [wide for person in people if (wide := [face for face in person if _gap(face[1]) > WIDE])]
         occluders = Occluders([f.pictures[0] for f in stills], self._random)
         while True:
-            yield self._unit(*faces[self._random.integers(len(faces))], occluders)
+            shouts = bool(opened) and self._random.random() < OPENED
+            chosen = opened[self._random.integers(len(opened))] if shouts else faces
+            face = chosen[self._random.integers(len(chosen))]
+            yield self._unit(*(self._shouting(*face) if shouts else face), occluders)
+
+    def _shouting(self, picture: NDArray[np.uint8], points_px: lm.Points) -> tuple[NDArray[np.uint8], lm.Points]:
+        """An open mouth, wider if it shows no teeth: of what it seldom saw the network would say that it lies in front."""
+        if not shows_cavity(picture, points_px):
+            return picture, points_px
+        most = min(LARGEST_DROP[0], LARGEST_DROP[1] * _gap(points_px))
+        return drop_jaw(picture, points_px, float(self._random.uniform(0, most)))
 
     def _unit(
         self, picture: NDArray[np.uint8], points_px: NDArray[np.float32], occluders: Occluders
@@ -92,6 +110,10 @@ class Units:
             return occluders.draw(seen, points)
         size = len(seen)
         return occluders.draw(cv2.resize(seen, (2 * size, 2 * size)), 2 * points + np.float32(0.5)).shrunk(size)
+
+
+def _gap(points_px: lm.Points) -> float:
+    return lm.lip_gap(points_px) / lm.inter_ocular(points_px)
 
 
 def loss_of(matte: Tensor, truth: Tensor, weight: Tensor) -> Tensor:
