@@ -3,12 +3,13 @@
 # make engines     TensorRT-RTX and NVRTC, with which the tests build every network's engine and compile every CUDA source, without a GPU
 #                  (Linux, 200 MB)
 # make test-gpu    the CUDA kernels, the whole picture and the networks on this machine's GPU, and under compute-sanitizer
-# make bench-gpu   kernels, pictures, frame age and networks on it, into benchmarks/results
+# make bench-gpu   kernels, pictures, frame age and networks on it, into benchmarks/results (RUNTIME=tensorrt executes networks in that)
 # make fuzz   10 000 damaged files and a million damaged packets for all that reads what others wrote
 # make test-vcam  the virtual camera against the true v4l2loopback driver, in a virtual machine (root, Debian or Ubuntu)
 
 PYTHON ?= $(shell for p in python3.12 python3.11 python3; do \
 	$$p -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 12))' 2>/dev/null && { echo $$p; break; }; done)
+RUNTIME ?= torch-cuda# of bench-gpu, or tensorrt
 VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/pip install --quiet --disable-pip-version-check --constraint requirements.lock
@@ -33,8 +34,8 @@ test-gpu: $(VENV)/gpu
 
 bench-gpu: $(VENV)/gpu
 	$(BIN)/mimicam bench kernels
-	$(BIN)/mimicam bench device --runtime tensorrt
-	$(BIN)/mimicam bench latency --loads --device gpu --runtime tensorrt --landmarks tensorrt
+	$(BIN)/mimicam bench device --runtime $(RUNTIME)
+	$(BIN)/mimicam bench latency --loads --device gpu --runtime $(RUNTIME) --landmarks $(RUNTIME)
 	$(BIN)/mimicam bench generators
 
 engines: $(VENV)/engines

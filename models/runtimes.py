@@ -24,7 +24,10 @@ TOLERANCE: Final[dict[Precision, float]] = {
     "bf16": 2.0,
 }  # grey levels of the picture, at 99.9 % of
 # its pixels; of the matte a hundredth of that. bf16 keeps 8 bits of each number, f16 11.
-BY_NAME_ONLY: Final[tuple[RuntimeName, ...]] = ("torch-cuda", "tensorrt")  # not run on a GPU yet
+BY_NAME_ONLY: Final[tuple[RuntimeName, ...]] = (
+    "torch-cuda",
+    "tensorrt",
+)  # see `networks_for`; none was executed in TensorRT yet
 
 
 class UnavailableError(Exception):

@@ -1,4 +1,4 @@
-"""Networks in TensorRT engines. Not run on a GPU yet: by name only.
+"""Networks in TensorRT engines. Engines are built in the tests, none was executed yet: by name only.
 
 PyCUDA in the primary context, which torch shares. CUDA contexts belong to threads, and networks are loaded in one thread and
 used in another, so every call makes the context current for itself; what is `bound` leaves that to its caller.

@@ -49,10 +49,8 @@ RATE: dict[str, float] = {"cpu": 3e-4, "cuda": 1.5e-3}
 POOL, USES = 30000, 5  # units that are kept, and how often each is used at least before another is made
 CLIP_STEP = 4  # every so many frames of a clip
 FINE = 0.8  # of the things are drawn with half the width of line
-OPENED, WIDE = (
-    0.3,
-    0.12,
-)  # share of faces that open their mouth, each person as often; lips so far apart, inter-ocular distances
+OPENED = 0.4  # of the faces open their mouth, each person as often
+WIDE = 0.12  # lips that are so far apart are open, inter-ocular distances
 JITTER = (0.06, 0.08, 5.0)  # of the crop: shift (inter-ocular distances), scale (natural log), degrees
 EMA, LOG_STEPS = 0.998, 100
 OUTSIDE = 0.05  # weight of what lies beyond the contour
