@@ -30,7 +30,7 @@ from engine.puppet.format import load_puppet
 from engine.puppet.shipped import find_puppet, shipped_folder
 from engine.render.device import open_device
 from engine.render.device_portrait import DevicePortraitView
-from engine.render.generator import Networks, Runtime, load_networks, networks_for
+from engine.render.generator import Networks, Runtime, load_networks, networks_on
 from engine.render.portrait_view import PortraitView
 from engine.render.quality import LADDER
 from engine.render.view import Shown
@@ -101,7 +101,7 @@ def one_stream(setting: Setting) -> dict[str, Any]:
     here = _times(on_cpu, min(setting.frames, 60))
     result = {
         "device": device.name,
-        "runtime": str(networks),
+        "runtime": "none" if networks is None else str(networks),
         "picture": there,
         "picture_on_cpu": here,
         "ratio": here["p50_ms"] / there["p50_ms"],
@@ -114,7 +114,7 @@ def one_stream(setting: Setting) -> dict[str, Any]:
 
 
 def _networks(setting: Setting) -> Networks | None:
-    return networks_for(setting.device, setting.runtime, print)
+    return networks_on(setting.device, setting.runtime, load_networks(setting.runtime))
 
 
 def _opened(setting: Setting) -> Device:

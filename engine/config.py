@@ -122,7 +122,7 @@ class RunConfig(BaseModel):
     )
     device: DeviceName = Field(
         default="cpu",
-        description="what draws: cpu; gpu, for mode portrait, not measured yet; or emulated, a GPU's kernels on the CPU, slowly",
+        description="what draws: cpu; gpu, for mode portrait; or emulated, a GPU's kernels on the CPU, slowly",
     )
     pose: Literal["relative", "absolute"] = Field(
         default="relative", description="the head turns by what yours turned, or to where yours is before the camera"

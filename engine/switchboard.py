@@ -17,7 +17,7 @@ from engine.puppet.format import Puppet, load_puppet
 from engine.puppet.shipped import find_puppet, known_puppets
 from engine.render.blends import BLENDS
 from engine.render.device import open_device
-from engine.render.generator import networks_for
+from engine.render.generator import load_networks, networks_on
 from engine.render.modes import MODES, Stage, open_view
 from engine.render.occlusion import load_occlusion
 from engine.render.scene import Scene
@@ -45,14 +45,15 @@ class Switchboard:
         self._mode: ModeName = config.mode
         self._puppet = self._first = find_puppet(config.puppet)
         self._asked: dict[str, Callable[[], None]] = {}  # one of a kind: a key that is held asks thirty times a second
-        networks = networks_for(config.device, config.runtime, tell)
+        networks = load_networks(config.runtime, tell)
+        there = networks_on(config.device, config.runtime, networks, tell)
         blend = None if config.blend == "auto" else config.blend
         self._stage = Stage(
             config.size, networks, blend, config.play, config.pose == "absolute", config.mirror,
-            device=open_device(config.device), tell=tell,
+            device=open_device(config.device), device_networks=there, tell=tell,
         )  # fmt: skip
         view, seal = self._open(self._mode, self._puppet)
-        self.scene = Scene(view, "none" if networks is None else str(networks), seal)
+        self.scene = Scene(view, "none" if there is None else str(there), seal)
 
     def ask_mode(self) -> None:
         """The next mode that this puppet has."""

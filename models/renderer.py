@@ -7,7 +7,7 @@ Reenactment", ICCV 2019, section 3.2), local to one part, with a matte that leav
             part BGR, stretch of the warp; s is the config's `size_px`, or any multiple of 16
     output  colour (n, 3, s, s) in [-1, 1] and matte (n, 1, s, s) in [0, 1]; the picture is warp + matte * (colour - warp)
 
-The occlusion network is the same with fewer channels and without colour, as FSGAN's segmentation (section 3.3) is a U-Net:
+The occlusion network is the same without colour, as FSGAN's segmentation (section 3.3) is a U-Net:
 
     input   (n, 5, s, s) float in [-1, 1]: the picture around a face BGR, its contour filled, the matte before
     output  matte (n, 1, s, s) in [0, 1]: 1 where something lies in front of the face

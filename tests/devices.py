@@ -6,6 +6,7 @@ import os
 import shutil
 from collections.abc import Callable
 from functools import cache
+from importlib.util import find_spec
 
 import cv2
 import numpy as np
@@ -36,6 +37,10 @@ def gpu() -> Device | None:
 needs_compiler = pytest.mark.skipif(shutil.which("g++") is None, reason="g++ is not installed")
 EMULATED = pytest.param("emulated", marks=[needs_compiler, pytest.mark.emulated])
 GPU = pytest.param("gpu", marks=[pytest.mark.gpu, pytest.mark.skipif(gpu() is None, reason="no GPU, or no PyCUDA")])
+needs_tensorrt = pytest.mark.skipif(
+    not find_spec("tensorrt"), reason="TensorRT is not installed"
+)  # RTX runs on few cards
+GPU_RUNTIMES = ["torch-cuda", pytest.param("tensorrt", marks=needs_tensorrt)]
 implementations = pytest.mark.parametrize("implementation", ["cpu", EMULATED, GPU])
 on_devices = pytest.mark.parametrize("implementation", [EMULATED, GPU])
 

@@ -42,7 +42,7 @@ class FakeDriver:
         self._current = threading.local()
         self.queued: list[Callable[[], None]] = []  # on the stream, not done yet
         self.captured: list[Callable[[], None]] | None = None
-        self.lost = False
+        self.lost, self.pinned = False, 0
         driver = self
 
         class Device:
@@ -130,6 +130,7 @@ class FakeDriver:
 
     def pagelocked_empty(self, shape: tuple[int, ...], dtype: Any) -> Any:
         self._checked()
+        self.pinned += 1
         return np.empty(shape, dtype)
 
     def memcpy_htod_async(self, to: int, source: Any, stream: Any) -> None:

@@ -60,15 +60,15 @@ def test_the_truth_is_where_the_picture_changed(monkeypatch: pytest.MonkeyPatch)
     assert 0 < shown.sum() < COUNT  # some have nothing in front
 
 
-def test_what_is_remembered_is_empty_true_wrong_or_the_networks_own() -> None:
+def test_what_is_remembered_is_nothing_wrong_the_truth_or_the_networks_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(covered_faces, "MOTION_PX", 0.0)
+    monkeypatch.setattr(covered_faces, "FADED", 1.0)
     torch.manual_seed(0)
-    bare = units(1, 0)
-    remembered = [
-        covered(bare, bare, other, answer).inputs[:, 4].amax((1, 2)) > 0
-        for other, answer in ((bare, nothing), (bare, lambda inputs: torch.ones_like(inputs[:, :1])))
-    ]
-    assert not remembered[0].any()
-    assert 0 < int(remembered[1].sum()) < COUNT
+    truth, wrong, own = (torch.full((4000, 1, 8, 8), value) for value in (0.2, 0.6, 1.0))
+    found = (covered_faces._before(truth, wrong, own)[:, 0, 4, 4] * 5).round() / 5
+    shares = [float((found == value).float().mean()) for value in (0.0, wrong[0, 0, 0, 0], truth[0, 0, 0, 0], 1.0)]
+    known = [covered_faces.NO_MEMORY, covered_faces.WRONG_MEMORY, covered_faces.TRUE_MEMORY]
+    assert shares == pytest.approx([*known, 1 - sum(known)], abs=0.03)
 
 
 @pytest.mark.parametrize("quality", [35, 70, 92])

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 from conftest import performance
-from devices import device_named, gpu, needs_compiler, on_devices
+from devices import GPU_RUNTIMES, device_named, gpu, needs_compiler, on_devices
 from numpy.typing import NDArray
 from rich.console import Console
 
@@ -87,7 +87,7 @@ def test_the_picture_is_the_cpus(
 @pytest.mark.gpu
 @pytest.mark.timeout(900)  # engines are built first
 @pytest.mark.skipif(gpu() is None, reason="no GPU, or no PyCUDA")
-@pytest.mark.parametrize("runtime", ["torch-cuda", "tensorrt"])
+@pytest.mark.parametrize("runtime", GPU_RUNTIMES)
 def test_networks_in_the_gpus_memory_draw_what_they_draw_from_the_cpu(runtime: RuntimeName, bruno: Puppet) -> None:
     drawn_by = load_networks(runtime)
     device = gpu()

@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 import onnxruntime
 import pytest
-from devices import gpu
+from devices import GPU_RUNTIMES, gpu
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from mediapipe.python.solutions import face_mesh
@@ -132,7 +132,7 @@ def test_tensorrt_builds_its_engine() -> None:
 @pytest.mark.gpu
 @pytest.mark.timeout(900)  # engines are built first
 @pytest.mark.skipif(gpu() is None, reason="no GPU, or no PyCUDA")
-@pytest.mark.parametrize("runtime", ["torch-cuda", "tensorrt"])
+@pytest.mark.parametrize("runtime", GPU_RUNTIMES)
 def test_a_gpu_finds_the_same_points(runtime: NetworkRuntime, demo_frames: list[NDArray[np.uint8]]) -> None:
     networks = FaceNetwork(FaceDetector(), runtime), FaceNetwork(FaceDetector())
     before = networks[1](demo_frames[0])
@@ -143,6 +143,7 @@ def test_a_gpu_finds_the_same_points(runtime: NetworkRuntime, demo_frames: list[
         assert expected is not None
         assert np.abs(found - expected).max() <= 0.1
         before = expected
+    assert networks[0].runtime == runtime  # which answered to the end
 
 
 def test_tensorrt_that_is_not_there_says_so() -> None:

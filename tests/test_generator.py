@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 from dataclasses import replace
+from importlib.util import find_spec
 from pathlib import Path
 
 import cv2
@@ -29,7 +30,7 @@ from engine.output.stage import OutputStage
 from engine.puppet.format import Puppet
 from engine.render import generator as generator_module
 from engine.render.crops import PLACES, Place, crop_matrix, draw_geometry, to_crop
-from engine.render.generator import PARTS, Networks, load_networks
+from engine.render.generator import PARTS, Networks, load_networks, networks_on
 from engine.render.photograph import Photograph
 from engine.render.portrait import Portrait
 from engine.render.portrait_view import PortraitView
@@ -84,7 +85,8 @@ def test_every_runtime_agrees_with_torch_in_fp32(part: str, runtime: RuntimeName
     try:
         network, name = load_network(part, 1, runtime)
     except UnavailableError as error:
-        if "MIMICAM_GPU" in os.environ and runtime in ("torch-cuda", "tensorrt"):  # make test-gpu
+        missing = runtime == "tensorrt" and find_spec("tensorrt") is None
+        if "MIMICAM_GPU" in os.environ and runtime in ("torch-cuda", "tensorrt") and not missing:  # make test-gpu
             raise
         pytest.skip(str(error))
     assert name == runtime
@@ -113,6 +115,38 @@ class Planes:
 @pytest.mark.parametrize("part", CONFIGS)
 def test_the_graph_for_gpus_agrees_with_torch_in_fp32(part: str) -> None:
     check_against_torch(Planes(part), part)
+
+
+@pytest.fixture
+def in_torch(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Networks of a GPU that is not there, by name."""
+    asked: list[str] = []
+
+    def load(part: str, count: int, runtime: str, tell: object) -> tuple[Network, str]:
+        asked.append(runtime)
+        return runtimes.RUNTIMES["openvino"](part, count), runtime
+
+    monkeypatch.setattr("engine.render.generator.load_network", load)
+    return asked
+
+
+def test_what_a_gpu_draws_is_redrawn_in_its_memory(in_torch: list[str]) -> None:
+    others = Networks({}, "openvino")
+    found = networks_on("gpu", "auto", others)
+    assert found is not None
+    assert (found.runtime, set(in_torch)) == ("torch-cuda", {"torch-cuda"})
+    for device, runtime in (("gpu", "openvino"), ("gpu", "none"), ("cpu", "auto"), ("emulated", "auto")):
+        assert networks_on(device, runtime, others) is others
+
+
+def test_without_torch_on_a_gpu_others_redraw_and_why_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    def missing(part: str, count: int) -> Network:
+        raise UnavailableError("torch finds no CUDA device")
+
+    monkeypatch.setitem(runtimes.RUNTIMES, "torch-cuda", missing)
+    others, told = Networks({}, "openvino"), list[str]()
+    assert networks_on("gpu", "auto", others, told.append) is others
+    assert told == ["networks on the CPU: torch-cuda: torch finds no CUDA device"]
 
 
 @pytest.mark.parametrize("part", PARTS)

@@ -30,6 +30,7 @@ NO_MEMORY, WRONG_MEMORY, TRUE_MEMORY = (
     0.17,
 )  # how often the matte before is empty, another one, or the truth
 # (else it is what the network answered without one, with the mistakes that it will meet)
+FADED = 0.7  # share of what is remembered, at least
 MOTION_PX = 3.0  # from one picture to the next, standard deviation
 SHADE_RADIUS, LENS_RADIUS = 9, 4  # px that blurs reach
 
@@ -117,7 +118,7 @@ def _before(truth: Tensor, wrong: Tensor, own: Tensor) -> Tensor:
     stay = torch.eye(2, device=truth.device).expand(len(truth), 2, 2)
     remembered = torch.where(draw < NO_MEMORY + WRONG_MEMORY + TRUE_MEMORY, truth, own)
     remembered = torch.where(draw < NO_MEMORY + WRONG_MEMORY, wrong, remembered)
-    moved = _resampled(remembered, torch.cat([stay, shift], 2)) * _uniform(truth, 0.7, 1)
+    moved = _resampled(remembered, torch.cat([stay, shift], 2)) * _uniform(truth, FADED, 1)
     return torch.where(draw < NO_MEMORY, torch.zeros_like(truth), (255 * moved + 0.5).floor() / 255)
 
 

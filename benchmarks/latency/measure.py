@@ -91,6 +91,7 @@ def measure(setting: Setting) -> dict[str, Any]:
         "stages": {name: series.percentiles() for name, series in sorted(meter.stages.items())},
         "runtime": scene.runtime,
         "drawn_on": scene.drawn_on,
+        "landmarks": tracker.landmarks,
         "governor": governor_report(governor, ladder, meter.started_s),
         "cpu_cores": (_cpu_s() - cpu_before) / wall_s,
         "memory_mb": _memory(memory),

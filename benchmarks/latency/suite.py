@@ -67,6 +67,12 @@ def measure_all(settings: list[Setting], repeats: int, console: Console) -> dict
                     found="the CPU",
                     advice="`mimicam doctor` may say why.",
                 )
+            if run["landmarks"] != setting.landmarks:
+                raise ConfigError(
+                    wanted=f"landmarks by {setting.landmarks}",
+                    found=run["landmarks"],
+                    advice="`mimicam doctor` may say why.",
+                )
             runs.append(run)
             table.add_row(
                 setting.name, *(f"{run['age_ms'][k]:.1f}" for k in ("p50", "p95", "p99", "max")), f"{run['jitter_ms']:.1f}",

@@ -73,11 +73,13 @@ class DevicePortraitView:
         networks: Networks | None = None,
         tell: Callable[[str], object] = lambda text: None,
     ) -> None:
-        """Draw what `on_cpu`, which has to have one photograph, would draw. DeviceError where the device has no room for it."""
+        """Draw what `on_cpu`, which has to have one photograph, would draw with these `networks`. DeviceError where the device
+        has no room for it."""
         self._cpu, self._device, self._tell = on_cpu, device, tell
         self.blend = on_cpu.blend  # of further photographs; there are none
         self._lost = False
-        self._on_gpu = networks is not None and any(isinstance(n, StreamNetwork) for n in networks.by_part.values())
+        own = [] if on_cpu.networks is None else on_cpu.networks.by_part.values()
+        self._shared = any(isinstance(n, StreamNetwork) for n in own)  # networks of the CPU's view would be lost too
         portrait, part = on_cpu.portrait, on_cpu.part
         self._portrait = portrait
         rows, columns = part.height, part.width
@@ -131,7 +133,7 @@ class DevicePortraitView:
                 self._redrawn.clear()
                 self._seals.clear()
                 self._tell(f"drawing on the CPU from now on: {error}")
-        left = replace(quality, generator=False) if self._on_gpu else quality  # networks that were lost with the device
+        left = replace(quality, generator=False) if self._shared else quality
         picture = self._cpu.draw(shown, left)
         if seal is not None:
             seal.set(picture)

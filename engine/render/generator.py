@@ -55,16 +55,21 @@ def load_networks(runtime: Runtime, tell: Callable[[str], object] = lambda reaso
     return loaded(runtime, lambda name: _load_parts(name, tell), tell)
 
 
-def networks_for(
-    device: DeviceName, runtime: Runtime, tell: Callable[[str], object] = lambda reason: None
+def networks_on(
+    device: DeviceName,
+    runtime: Runtime,
+    others: Networks | None,
+    tell: Callable[[str], object] = lambda reason: None,
 ) -> Networks | None:
-    """`load_networks`, where `auto` begins with networks that work in a GPU's memory if that is where pictures are drawn."""
-    if device == "gpu" and runtime == "auto":
-        try:
-            return load_networks("torch-cuda", tell)
-        except ConfigError as error:
-            tell(str(error))
-    return load_networks(runtime, tell)
+    """Networks for pictures that `device` draws: with `auto` those that work in a GPU's memory, where they can be had (`tell`
+    hears why not), else the same `others` as for pictures that the CPU draws."""
+    if device != "gpu" or runtime != "auto":
+        return others
+    try:
+        return _load_parts("torch-cuda", tell)
+    except UnavailableError as error:
+        tell(f"networks on the CPU: {error}")
+        return others
 
 
 def _load_parts(runtime: RuntimeName | Literal["auto"], tell: Callable[[str], object]) -> Networks:

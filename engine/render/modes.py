@@ -24,13 +24,14 @@ class Stage:
     """What views are made for: size, networks, and how they shall look."""
 
     size_px: tuple[int, int]  # width, height of the output
-    networks: Networks | None = None  # of the generator
+    networks: Networks | None = None  # of the generator, for what the CPU draws
     blend: BlendName | None = None  # None: what suits the mode
     play: Play = "loop"
     absolute_pose: bool = False
     mirrored: bool = False
     occlusion: Network | None = None  # sees what is in front of a face
     device: Device | None = None  # where pixels are drawn; None is the CPU
+    device_networks: Networks | None = None  # of the generator, for what the device draws
     tell: Callable[[str], object] = lambda text: None  # who is told what can't be done there
 
 
@@ -48,7 +49,7 @@ def _on_device(view: PortraitView, device: Device, stage: Stage) -> View:
         stage.tell("drawing on the CPU: a puppet of several photographs can't be drawn on a GPU yet")
         return view
     try:
-        return DevicePortraitView(view, device, stage.networks, stage.tell)
+        return DevicePortraitView(view, device, stage.device_networks, stage.tell)
     except DeviceError as error:
         stage.tell(f"drawing on the CPU: {error}")
         return view

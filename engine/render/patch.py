@@ -15,6 +15,7 @@ from kernels.warp_mesh.cpu import warp_mesh
 QUAD = np.array([[0, 1, 2], [0, 2, 3]], np.int32)
 SUBPIXEL_BITS = 4
 LEAST_SIGMA_PX = 1.5  # of a Gaussian that stands for a wider one
+LEAST_STEP = 4  # times as few pixels each way: with less there is nothing to gain
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,15 +77,19 @@ def polygon_matte(points_px: NDArray[np.float32], region: Region, softness_px: f
 
 
 def softened(matte: NDArray[np.float32], sigma_px: float) -> NDArray[np.float32]:
-    """A Gaussian of a matte (height, width). Wide ones are made of fewer pixels, which shows in the third digit and takes a
-    fraction of the time; shrinking and drawing out again, which blur by themselves, are made up for."""
+    """A Gaussian of a matte (height, width), mirrored at its edges. Wide ones are made of fewer pixels, within 0.03 of it and
+    0.006 in the mean, in a fraction of the time; that shrinking and drawing out blur by themselves is made up for."""
     step = int(sigma_px / LEAST_SIGMA_PX)
-    if step < 2:
+    if step < LEAST_STEP:
         return np.asarray(cv2.GaussianBlur(matte, (0, 0), sigma_px), np.float32)
     height, width = matte.shape
-    small = cv2.resize(matte, (-(-width // step), -(-height // step)), interpolation=cv2.INTER_AREA)
+    margin = step * int(np.ceil(3 * sigma_px / step))  # whole cells, so that none is mirrored but pixels
+    below, right = margin + -height % step, margin + -width % step
+    padded = cv2.copyMakeBorder(matte, margin, below, margin, right, cv2.BORDER_REFLECT_101)
+    small = cv2.resize(padded, (padded.shape[1] // step, padded.shape[0] // step), interpolation=cv2.INTER_AREA)
     small = cv2.GaussianBlur(small, (0, 0), (sigma_px**2 / step**2 - 1 / 4) ** 0.5)
-    return np.asarray(cv2.resize(small, (width, height), interpolation=cv2.INTER_LINEAR), np.float32)
+    large = cv2.resize(small, padded.shape[::-1], interpolation=cv2.INTER_LINEAR)
+    return np.ascontiguousarray(large[margin : margin + height, margin : margin + width], np.float32)
 
 
 def lowered(matte: NDArray[np.float32], by_px: int) -> NDArray[np.float32]:

@@ -57,7 +57,7 @@ class PortraitView:
         whole = Photograph(
             picture, points, keep_expression=keep_expression, absolute_pose=absolute_pose, neutral=puppet.neutral
         )
-        self.portrait = Portrait(whole, networks)
+        self.portrait, self.networks = Portrait(whole, networks), networks
         self.blend: BlendName = blend
         self._others = [_Other(r, self.portrait, networks) for r in puppet.references[1:]]
         looks = [Look.of(self.portrait.face.shape, self.portrait.face.pose), *(other.look for other in self._others)]

@@ -77,7 +77,7 @@ class FaceNetwork:
                 wanted="the landmark network of the installed MediaPipe", found=str(error),
                 advice="Reinstall mediapipe, or use --landmarks mediapipe.",
             ) from error  # fmt: skip
-        self._run = _compiled(graph, runtime)
+        self._run, self._asked = _compiled(graph, runtime), runtime
         self._detector = detector
         self._square: Square | None = None
         self._run(np.zeros((1, SIZE_PX, SIZE_PX, 3), np.float32))  # the first answer takes longer
@@ -94,6 +94,11 @@ class FaceNetwork:
         points = None if square is None else self._points(bgr, square)
         self._square = None if points is None else _around(points)
         return points
+
+    @property
+    def runtime(self) -> NetworkRuntime:
+        """What finds points now: OpenVINO once a GPU was lost."""
+        return "openvino" if isinstance(self._run, _Replaced) and self._run.lost else self._asked
 
     def forget(self) -> None:
         """Look anew at the next frame."""
@@ -181,14 +186,14 @@ class _Replaced:
 
     def __init__(self, run: Callable[[NDArray[np.float32]], Any], instead: Callable[[], Callable[..., Any]]) -> None:
         self._run, self._instead = run, instead
-        self._lost = False
+        self.lost = False
 
     def __call__(self, seen: NDArray[np.float32]) -> Any:
-        if not self._lost:
+        if not self.lost:
             try:
                 return self._run(seen)
             except Exception:  # driver, context and memory have errors of their own, in packages that may be missing
-                self._lost, self._run = True, self._instead()
+                self.lost, self._run = True, self._instead()
         return self._run(seen)
 
 

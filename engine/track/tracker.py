@@ -56,6 +56,11 @@ class Tracker:
         self._steady = OneEuro(TOLD_CUTOFF_HZ, TOLD_GAIN)
         self._following = False
 
+    @property
+    def landmarks(self) -> LandmarkName:
+        """What finds the face's points now: another than was asked for once a GPU was lost."""
+        return self._mesh.runtime if isinstance(self._mesh, FaceNetwork) else "mediapipe"
+
     def __call__(self, frame: Frame) -> Tracked:
         """Find the performer in the next frame."""
         return self.read(frame, self.find(frame))
