@@ -7,6 +7,7 @@ fp32 throughout: landmarks move by more than a tenth of a pixel in TF32.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from math import prod
 from typing import Any, Final
 
 import numpy as np
@@ -41,7 +42,10 @@ class TorchGraph:
             i.name: torch.zeros([d.dim_value for d in i.type.tensor_type.shape.dim], device=device)
             for i in self._model.input
         }
-        self._outputs = {o.name: [d.dim_value for d in o.type.tensor_type.shape.dim] for o in self._model.output}
+        shapes = {o.name: [d.dim_value for d in o.type.tensor_type.shape.dim] for o in self._model.output}
+        ends = np.cumsum([0, *map(prod, shapes.values())]).tolist()
+        parts = map(slice, ends[:-1], ends[1:])
+        self._parts = [(name, part, shape) for part, (name, shape) in zip(parts, shapes.items(), strict=True)]
         self._answer = torch.empty(0)  # all outputs in one array: one copy brings them home
         self._again: Callable[[], None] = self._recorded() if self._device.type == "cuda" else self._work
 
@@ -50,9 +54,8 @@ class TorchGraph:
         for name, value in inputs.items():
             self._inputs[name].copy_(torch.from_numpy(value))
         self._again()
-        sizes = [int(np.prod(shape)) for shape in self._outputs.values()]
-        parts = np.split(self._answer.cpu().numpy(), np.cumsum(sizes)[:-1])
-        return {name: part.reshape(shape) for part, (name, shape) in zip(parts, self._outputs.items(), strict=True)}
+        answer = self._answer.cpu().numpy()
+        return {name: answer[part].reshape(shape) for name, part, shape in self._parts}
 
     @torch.inference_mode()
     def _work(self) -> None:
@@ -60,7 +63,7 @@ class TorchGraph:
         values = self._constants | self._there | self._inputs
         for operator, inputs, output, attributes in self._steps:
             values[output] = operator([values[name] for name in inputs], attributes)
-        self._answer = torch.cat([values[name].reshape(-1) for name in self._outputs])
+        self._answer = torch.cat([values[name].reshape(-1) for name, _, _ in self._parts])
 
     def _recorded(self) -> Callable[[], None]:
         stream, graph = torch.cuda.Stream(), torch.cuda.CUDAGraph()

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import binascii
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final
 
 import numpy as np
@@ -53,9 +54,16 @@ def draw_cells(area: NDArray[np.uint8], stamp: Stamp) -> None:
     tall, width = area.shape[:2]
     bits = _bits(stamp).reshape(ROWS, -1)
     cells = np.concatenate([np.tile([0, 1], (ROWS, 1)), bits, np.tile([1, 0], (ROWS, 1))], axis=1)
-    row = np.minimum(np.arange(tall) * ROWS // tall, ROWS - 1)
-    column = np.minimum(np.arange(width) * COLUMNS // width, COLUMNS - 1)
-    area[:] = (16 + 224 * cells[row[:, None], column[None]])[..., None].astype(np.uint8)
+    lines = (16 + 224 * cells).astype(np.uint8)[:, _columns(width)].reshape(ROWS, 1, width, 3)
+    ends = [-(-tall * row // ROWS) for row in range(ROWS + 1)]
+    for line, first, last in zip(lines, ends[:-1], ends[1:], strict=True):
+        area[first:last] = line
+
+
+@lru_cache(maxsize=4)
+def _columns(width: int) -> NDArray[np.int64]:
+    """Which cell each byte of a row shows: painting the strip must not be what is measured."""
+    return np.repeat(np.minimum(np.arange(width) * COLUMNS // width, COLUMNS - 1), 3)
 
 
 def read_strip(picture: NDArray[np.uint8]) -> Stamp | None:

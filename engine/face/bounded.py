@@ -23,6 +23,7 @@ def descend(gram: NDArray[np.float64], aim: Vector, start: Vector, low: Vector, 
             step = moved - x[i]
             if step != 0:
                 x[i] = moved
+                row = gram[i]  # its column too, in one piece
                 for k in range(len(x)):
-                    slope[k] += step * gram[k, i]
+                    slope[k] += step * row[k]
     return x

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,17 +25,22 @@ OTHER_MOUTH = 0.03  # inter-ocular distances between shut lips; a smile of 0.3 m
 HAND_OVER_S = 0.4  # time constant with which a better neutral takes over
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Neutral:
-    """A performer at rest."""
+    """A performer at rest. What performances need of it is computed for the first of them: a search makes many neutrals."""
 
     shape: lm.Points  # (478, 3) canonical
     pose: Pose  # how the head stood
-    carried: NDArray[np.float32] = field(init=False, repr=False)  # (478, 3) what displacements are told in
 
-    def __post_init__(self) -> None:
-        """Once for each neutral, not for each frame."""
-        object.__setattr__(self, "carried", expressiveness() * gains(self.shape, reference_face().mean))
+    @cached_property
+    def carried(self) -> NDArray[np.float32]:
+        """(478, 3) what displacements are told in."""
+        return expressiveness() * gains(self.shape, reference_face().mean)
+
+    @cached_property
+    def rest_deg(self) -> tuple[float, float, float]:
+        """Yaw, pitch and roll of the head."""
+        return euler_from_rotation(self.pose.rotation)
 
     @staticmethod
     def of(landmarks_px: lm.Points) -> Neutral:
@@ -59,7 +65,7 @@ class Neutral:
     def performance(self, pose: Pose, shape: lm.Points) -> Performance:
         """What a face of canonical `shape` (478, 3) at `pose` does, relative to this neutral."""
         offsets = self.carried * (shape - self.shape)
-        now, rest = euler_from_rotation(pose.rotation), euler_from_rotation(self.pose.rotation)
+        now, rest = euler_from_rotation(pose.rotation), self.rest_deg
         head = HeadMotion(
             (now[0] - rest[0], now[1] - rest[1], now[2] - rest[2]),
             ((pose.translation - self.pose.translation) / self.pose.scale).astype(np.float32),

@@ -47,7 +47,7 @@ class ExpressionFit:
     def __call__(self, offsets: lm.Points) -> Expression:
         """The expression of offsets (478, 3) in the reference face's proportions."""
         off = offsets - self._model.offsets(self._last)
-        weights = 1 / (1 + (np.linalg.norm(off, axis=1) / OUTLIER) ** 2)  # square root of Geman-McClure's
+        weights = 1 / (1 + np.einsum("ij,ij->i", off, off) / OUTLIER**2)  # square root of Geman-McClure's
         self._last = self._model.coefficients(offsets, self._last, weights)
         said = expressiveness() * self._model.offsets(self._last)
         shown = (said + _kept() * (offsets - said)).astype(np.float32)

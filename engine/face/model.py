@@ -56,7 +56,7 @@ class FaceModel:
         opened, and so counts no further than that."""
         shown = coefficients.astype(np.float32)
         shown[CLOSE] = min(shown[CLOSE], shown[OPEN])
-        return np.tensordot(shown, self.shapes, 1)
+        return (shown @ self.shapes.reshape(arkit.COUNT, -1)).reshape(-1, 3)
 
     def coefficients(
         self,

@@ -8,11 +8,13 @@ so that a turn of the head is a rotation with hardly any translation.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import asin, atan2, degrees
 
 import numpy as np
 from numpy.typing import NDArray
 
 from engine.face.landmarks import RIGID, Points
+from engine.face.similarity import robust_similarity, similarity
 
 ROUNDS = 3  # of reweighting; more move the pose by less than 0.05 degrees
 
@@ -35,38 +37,26 @@ class Pose:
 
 
 def fit_similarity(source: Points, target: Points, weights: NDArray[np.float32] | None = None) -> Pose:
-    """Least-squares similarity from `source` (n, 3) to `target` (n, 3).
-
-    Umeyama, "Least-squares estimation of transformation parameters between two point patterns", PAMI 1991,
-    equations 38 to 43, with a weight per point.
-    """
-    w = np.ones(len(source)) if weights is None else weights.astype(np.float64)
-    w = w / w.sum()
-    source64, target64 = source.astype(np.float64), target.astype(np.float64)
-    mean_source, mean_target = w @ source64, w @ target64
-    centred_source, centred_target = source64 - mean_source, target64 - mean_target
-    u, singular, vt = np.linalg.svd((centred_target * w[:, None]).T @ centred_source)
-    signs = np.array([1.0, 1.0, np.sign(np.linalg.det(u @ vt))])
-    rotation = (u * signs) @ vt
-    variance = float(w @ (centred_source**2).sum(1))
-    scale = float(singular @ signs) / max(variance, 1e-12)
-    translation = mean_target - scale * rotation @ mean_source
-    return Pose(rotation.astype(np.float32), translation.astype(np.float32), scale)
+    """Least-squares similarity from `source` (n, 3) to `target` (n, 3), with a weight per point."""
+    w = np.ones(len(source)) if weights is None else np.ascontiguousarray(weights, np.float64)
+    return _pose(*similarity(_doubles(source), _doubles(target), w))
 
 
 def fit_head(shape: Points, landmarks_px: Points) -> Pose:
     """Pose of a head whose canonical `shape` (478, 3) is seen as `landmarks_px` (478, 3).
 
-    Robust on the rigid points: Huber weights by reweighted least squares, so that a lifted brow or a hand over a
-    temple doesn't turn the head.
+    Robust on the rigid points, so that a lifted brow or a hand over a temple doesn't turn the head.
     """
-    source, target = shape[RIGID], landmarks_px[RIGID]
-    weights = np.ones(len(RIGID), np.float32)
-    for _ in range(ROUNDS - 1):
-        residual = np.linalg.norm(fit_similarity(source, target, weights).apply(source) - target, axis=1)
-        limit = 1.5 * float(np.median(residual)) + 1e-6
-        weights = np.minimum(1.0, limit / np.maximum(residual, 1e-9)).astype(np.float32)
-    return fit_similarity(source, target, weights)
+    return _pose(*robust_similarity(_doubles(shape[RIGID]), _doubles(landmarks_px[RIGID]), ROUNDS))
+
+
+def _doubles(points: Points) -> NDArray[np.float64]:
+    """In the one layout for which the fits are compiled."""
+    return np.ascontiguousarray(points, np.float64)
+
+
+def _pose(rotation: NDArray[np.float64], translation: NDArray[np.float64], scale: float) -> Pose:
+    return Pose(rotation.astype(np.float32), translation.astype(np.float32), scale)
 
 
 def rotation_from_euler(yaw_deg: float, pitch_deg: float, roll_deg: float) -> NDArray[np.float32]:
@@ -81,8 +71,6 @@ def rotation_from_euler(yaw_deg: float, pitch_deg: float, roll_deg: float) -> ND
 
 def euler_from_rotation(rotation: NDArray[np.float32]) -> tuple[float, float, float]:
     """Inverse of `rotation_from_euler`: (yaw, pitch, roll) in degrees, yaw within -90 to 90."""
-    r = rotation.astype(np.float64)
-    yaw = np.arcsin(np.clip(r[2, 0], -1.0, 1.0))
-    pitch = np.arctan2(r[2, 1], r[2, 2])
-    roll = np.arctan2(r[1, 0], r[0, 0])
-    return float(np.degrees(yaw)), float(np.degrees(pitch)), float(np.degrees(roll))
+    r = rotation.tolist()
+    yaw, pitch, roll = asin(min(1.0, max(-1.0, r[2][0]))), atan2(r[2][1], r[2][2]), atan2(r[1][0], r[0][0])
+    return degrees(yaw), degrees(pitch), degrees(roll)

@@ -52,6 +52,15 @@ def _features(shape: lm.Points) -> NDArray[np.float32]:
     )
 
 
+def _known_features(shape: lm.Points) -> NDArray[np.float32]:
+    return _reference_features() if shape is reference_face().mean else _features(shape)
+
+
+@cache
+def _reference_features() -> NDArray[np.float32]:
+    return _features(reference_face().mean)
+
+
 @cache
 def expressiveness() -> NDArray[np.float32]:
     """(478, 1) in [0, 1]: how far expression can move each point.
@@ -77,7 +86,7 @@ def region_weights() -> NDArray[np.float32]:
 
 def gains(source: lm.Points, target: lm.Points) -> NDArray[np.float32]:
     """(478, 3) factors that carry displacements of the neutral shape `source` to the neutral shape `target`."""
-    ratio = np.clip(_features(target) / np.maximum(_features(source), 1e-3), *RATIO_LIMITS)
+    ratio = np.clip(_known_features(target) / np.maximum(_known_features(source), 1e-3), *RATIO_LIMITS)
     result = region_weights() @ ratio
     for iris, row in ((lm.IRIS_LEFT, 1), (lm.IRIS_RIGHT, 2)):
         result[iris] = ratio[row, 0]

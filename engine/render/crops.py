@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import hypot
 from typing import Literal
 
 import cv2
@@ -10,7 +11,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.face import landmarks as lm
-from engine.face.pose import euler_from_rotation
 from engine.face.retarget import Target
 
 Part = Literal["mouth", "eye", "occlusion"]
@@ -39,15 +39,14 @@ FACE = Place("occlusion", lm.OVAL, 0.0, 2.6)
 
 def crop_matrix(place: Place, target: Target, size_px: int) -> NDArray[np.float32]:
     """(2, 3) affine map from pixels of the crop to pixels of the picture; the crop is upright on the face."""
-    roll = np.radians(euler_from_rotation(target.pose.rotation)[2])
-    step = place.span * target.pose.scale / size_px
-    right = np.array([np.cos(roll), np.sin(roll)]) * step
-    down = np.array([-np.sin(roll), np.cos(roll)]) * step
-    if place.mirrored:
-        right = -right
-    middle = target.landmarks_px[place.anchor, :2].mean(0) + down * (place.below / place.span * size_px)
-    corner = middle - (right + down) * (size_px - 1) / 2
-    return np.stack([right, down, corner], axis=1).astype(np.float32)
+    along, across = (float(v) for v in target.pose.rotation[:2, 0])
+    step = place.span * target.pose.scale / (size_px * hypot(along, across))
+    down_x, down_y = -across * step, along * step
+    right_x, right_y = (-along * step, -across * step) if place.mirrored else (along * step, across * step)
+    x, y = target.landmarks_px[place.anchor, :2].mean(0).tolist()
+    below, half = place.below / place.span * size_px, (size_px - 1) / 2
+    left, top = x + down_x * below - (right_x + down_x) * half, y + down_y * below - (right_y + down_y) * half
+    return np.array([[right_x, down_x, left], [right_y, down_y, top]], np.float32)
 
 
 def crop_matrices(places: list[Place], target: Target, size_px: int) -> NDArray[np.float32]:
@@ -71,23 +70,26 @@ def to_crop(points_px: NDArray[np.float32], matrix: NDArray[np.float32]) -> NDAr
 def draw_geometry(place: Place, target: Target, matrix: NDArray[np.float32], size_px: int) -> NDArray[np.uint8]:
     """(size, size, 3): where the target's parts lie, for a place of the generator. Mouth: inner lips, outer lips, lines of chin
     and nose; eye: opening of the lids, iris, line of the brow."""
-    points = to_crop(target.landmarks_px, matrix)
+    right = place.mirrored
     drawing = [np.zeros((size_px, size_px), np.uint8) for _ in range(3)]
+
+    def points(which: lm.Indices) -> NDArray[np.float32]:
+        return to_crop(target.landmarks_px[which], matrix)
+
     if place.part == "mouth":
-        _fill(drawing[0], points[lm.LIPS_INNER])
-        _fill(drawing[1], points[lm.LIPS_OUTER])
-        _line(drawing[2], points[CHIN_LINE])
-        _line(drawing[2], points[NOSE_LINE])
+        _fill(drawing[0], points(lm.LIPS_INNER))
+        _fill(drawing[1], points(lm.LIPS_OUTER))
+        _line(drawing[2], points(CHIN_LINE))
+        _line(drawing[2], points(NOSE_LINE))
     else:
-        right = place.mirrored
-        iris = points[lm.IRIS_RIGHT if right else lm.IRIS_LEFT]
+        iris = points(lm.IRIS_RIGHT if right else lm.IRIS_LEFT)
         radius = float(np.linalg.norm(iris[1:] - iris[0], axis=1).mean())
-        _fill(drawing[0], points[lm.EYE_RIGHT if right else lm.EYE_LEFT])
+        _fill(drawing[0], points(lm.EYE_RIGHT if right else lm.EYE_LEFT))
         cv2.circle(
             drawing[1], _fixed(iris[:1])[0], round(radius * (1 << SUBPIXEL_BITS)), 255, -1, cv2.LINE_AA, SUBPIXEL_BITS
         )
-        _line(drawing[2], points[(lm.BROW_RIGHT if right else lm.BROW_LEFT)[:5]])
-    return np.dstack(drawing)
+        _line(drawing[2], points((lm.BROW_RIGHT if right else lm.BROW_LEFT)[:5]))
+    return cv2.merge(drawing)
 
 
 def _fixed(points: NDArray[np.float32]) -> NDArray[np.int32]:

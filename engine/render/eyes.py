@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import cv2
+import numba
 import numpy as np
 from numpy.typing import NDArray
 
@@ -138,14 +139,32 @@ def _iris(
     half = np.float32(radius_px * TEXTURE_SPAN)
     across, down = turn[:2, 0] * half, turn[:2, 1] * half
     centre = landmarks_px[iris[0], :2]
-    flat = np.stack([centre - across - down, centre + across - down, centre + across + down, centre - across + down])
-    corners = np.concatenate([flat, np.zeros((4, 1))], axis=1).astype(np.float32)
-    disc = draw_quad(texture, corners, region)
+    corners = np.zeros((4, 3), np.float32)
+    corners[:, :2] = centre - across - down, centre + across - down, centre + across + down, centre - across + down
+    disc, depth = draw_quad(texture, corners, region)
     inset = lids.copy()
     inset[1:8, 1] += LID_INSET * height
     inset[9:, 1] -= LID_INSET * height
     clip = polygon_matte(inset, region, max(0.5, 0.05 * height))
     below_lid = lowered(clip, max(1, round(0.22 * height)))
-    shade = 1 - LID_SHADOW * (1 - softened(below_lid, max(0.6, 0.12 * height)))
-    picture = np.clip(disc[..., :3] * shade[..., None] + 0.5, 0, 255).astype(np.uint8)
-    return Patch(picture, (disc[..., 3] * clip + 0.5).astype(np.uint8), region.left, region.top)
+    light = softened(below_lid, max(0.6, 0.12 * height))
+    return Patch(*_under_lids(disc, depth, clip, light), region.left, region.top)
+
+
+@numba.njit(cache=True, nogil=True)
+def _under_lids(
+    disc: NDArray[np.uint8], depth: NDArray[np.float32], clip: NDArray[np.float32], light: NDArray[np.float32]
+) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+    """Colours (height, width, 3) and matte of an RGBA iris in the shade of the lids, clipped by them; nothing where its depth is
+    infinite."""
+    colours, matte = np.zeros((*clip.shape, 3), np.uint8), np.zeros(clip.shape, np.uint8)
+    half, most = np.float32(0.5), np.float32(255)
+    for y in range(clip.shape[0]):
+        for x in range(clip.shape[1]):
+            if depth[y, x] == np.inf:
+                continue
+            shade = 1 - np.float32(LID_SHADOW) * (1 - light[y, x])
+            for c in range(3):
+                colours[y, x, c] = np.uint8(min(np.float32(disc[y, x, c]) * shade + half, most))
+            matte[y, x] = np.uint8(np.float32(disc[y, x, 3]) * clip[y, x] + half)
+    return colours, matte

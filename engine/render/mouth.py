@@ -11,13 +11,14 @@ from functools import cache
 from typing import NamedTuple
 
 import cv2
+import numba
 import numpy as np
 from numpy.typing import NDArray
 
 from engine.face import landmarks as lm
 from engine.face.reference import reference_face
 from engine.face.retarget import PuppetFace, Target
-from engine.render.patch import Patch, Region, draw_quad, lay_over, lowered, polygon_matte, softened
+from engine.render.patch import Patch, Region, draw_quad, lowered, polygon_matte, softened
 from engine.shipped import shipped_table
 
 CAVITY_BGR = np.array([16, 12, 30], np.float32)
@@ -85,14 +86,16 @@ class Mouth:
         if region is None:
             return None
         jaw = self._jaw_shift(target)
-        inside = np.broadcast_to(self._cavity, (region.height, region.width, 3)).astype(np.float32)
-        inside = lay_over(inside, draw_quad(self._lower, target.pose.apply(self._lower_corners + jaw), region))
-        inside = lay_over(inside, draw_quad(self._upper, target.pose.apply(self._upper_corners), region))
+        quads = [(self._lower, self._lower_corners + jaw), (self._upper, self._upper_corners)]
         if self._own is not None:
-            inside = lay_over(inside, draw_quad(self._own[0], target.pose.apply(self._own[1]), region))
+            quads.append(self._own)
         matte = polygon_matte(lips, region, 0.012 * target.pose.scale)
-        lit = np.clip(inside * _lip_shadow(matte, target.pose.scale)[..., None] + 0.5, 0, 255).astype(np.uint8)
-        return Patch(lit, (matte * 255 + 0.5).astype(np.uint8), region.left, region.top)
+        light = _lip_shadow(matte, target.pose.scale)
+        inside = np.empty((region.height, region.width, 3), np.float32)
+        inside[:] = self._cavity
+        for texture, corners in quads:
+            _lay_over(inside, *draw_quad(texture, target.pose.apply(corners), region))
+        return Patch(_lit(inside, light), (matte * 255 + 0.5).astype(np.uint8), region.left, region.top)
 
     def _jaw_shift(self, target: Target) -> lm.Points:
         chin = target.pose.invert(target.landmarks_px[lm.CHIN]) - self._neutral[lm.CHIN]
@@ -100,10 +103,35 @@ class Mouth:
         return shift.astype(np.float32)
 
 
+@numba.njit(cache=True, nogil=True)
+def _lay_over(below: NDArray[np.float32], layer: NDArray[np.uint8], depth: NDArray[np.float32]) -> None:
+    """An RGBA layer (height, width, 4) over BGR (height, width, 3) in [0, 255], in place, where its depth is finite."""
+    share = np.float32(1 / 255)
+    for y in range(below.shape[0]):
+        for x in range(below.shape[1]):
+            if depth[y, x] == np.inf:
+                continue
+            alpha = np.float32(layer[y, x, 3]) * share
+            for c in range(3):
+                below[y, x, c] += (np.float32(layer[y, x, c]) - below[y, x, c]) * alpha
+
+
+@numba.njit(cache=True, nogil=True)
+def _lit(colours: NDArray[np.float32], light: NDArray[np.float32]) -> NDArray[np.uint8]:
+    """Colours (height, width, 3) in [0, 255] in a light (height, width)."""
+    result = np.empty(colours.shape, np.uint8)
+    for y in range(colours.shape[0]):
+        for x in range(colours.shape[1]):
+            for c in range(3):
+                value = colours[y, x, c] * light[y, x] + np.float32(0.5)
+                result[y, x, c] = np.uint8(min(max(value, np.float32(0)), np.float32(255)))
+    return result
+
+
 def _lip_shadow(matte: NDArray[np.float32], unit_px: float) -> NDArray[np.float32]:
     """What the lips let in of the light: least under the upper lip and in the corners."""
     shaded = lowered(matte, max(1, round(0.025 * unit_px))) * matte
-    return 0.35 + 0.65 * softened(shaded, 0.035 * unit_px)
+    return np.float32(0.35) + np.float32(0.65) * softened(shaded, 0.035 * unit_px)
 
 
 def _light(picture: NDArray[np.uint8], landmarks_px: lm.Points) -> NDArray[np.float32]:

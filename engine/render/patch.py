@@ -99,9 +99,11 @@ def lowered(matte: NDArray[np.float32], by_px: int) -> NDArray[np.float32]:
     return result
 
 
-def draw_quad(texture: NDArray[np.uint8], corners_px: NDArray[np.float32], region: Region) -> NDArray[np.float32]:
-    """(height, width, 4) float32 in [0, 255]: an RGBA `texture` stretched between corners (4, 3), clockwise from the
-    upper left; transparent outside."""
+def draw_quad(
+    texture: NDArray[np.uint8], corners_px: NDArray[np.float32], region: Region
+) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
+    """(height, width, 4) RGBA: a `texture` stretched between corners (4, 3), clockwise from the upper left; and its depth
+    (height, width), infinite where there is nothing of it, whatever the RGBA says."""
     height, width = texture.shape[:2]
     source = np.array([[0, 0], [width - 1, 0], [width - 1, height - 1], [0, height - 1]], np.float32)
     backward = np.empty((region.height, region.width, 2), np.float32)
@@ -109,11 +111,4 @@ def draw_quad(texture: NDArray[np.uint8], corners_px: NDArray[np.float32], regio
     warp_mesh(region.local(corners_px), source, QUAD, backward, depth)
     picture = np.empty((region.height, region.width, 4), np.uint8)
     sample(texture, backward, picture)
-    picture[np.isinf(depth)] = 0
-    return picture.astype(np.float32)
-
-
-def lay_over(below: NDArray[np.float32], layer: NDArray[np.float32]) -> NDArray[np.float32]:
-    """BGR `below` (height, width, 3) with an RGBA layer (height, width, 4) over it, all in [0, 255]."""
-    alpha = layer[..., 3:] * np.float32(1 / 255)
-    return below + (layer[..., :3] - below) * alpha
+    return picture, depth
