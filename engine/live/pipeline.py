@@ -8,6 +8,7 @@ too, the later ones after they have taken what is left. A stage's failure closes
 
 from __future__ import annotations
 
+import gc
 import threading
 import time
 from collections.abc import Callable
@@ -87,6 +88,7 @@ class Pipeline:
 
         `watch` is called some times a second from the calling thread. StageError also when a stage doesn't end.
         """
+        gc.freeze()  # what was loaded before: to look through it takes up to 0.1 s, in which every thread waits
         for thread in self._threads:
             thread.start()
         try:
@@ -98,6 +100,7 @@ class Pipeline:
             deadline_s = time.monotonic() + JOIN_S
             for thread in self._threads:
                 thread.join(max(0.0, deadline_s - time.monotonic()))
+            gc.unfreeze()
             self._name_the_stuck()
         if self._failure is not None:
             raise self._failure

@@ -2,17 +2,41 @@
 
 from __future__ import annotations
 
+import math
+
+import numba
 import numpy as np
 from numpy.typing import NDArray
 
+Rows = NDArray[np.float32]
 DERIVATIVE_CUTOFF_HZ = 4.0  # the paper uses 1; a talking mouth turns round five times a second
 
 
-def _share(cutoff_hz: NDArray[np.float32] | float, step_s: float) -> NDArray[np.float32]:
+@numba.njit(cache=True)
+def _smoothed(
+    value: Rows, before: Rows, speed: Rows, step_s: float, least_cutoff_hz: float, speed_gain: float
+) -> tuple[Rows, Rows]:
+    """The filtered value and its speed, both (n, k); equations 4 to 7."""
+    step = np.float32(step_s)
+    turn = np.float32(2 * math.pi) * step
+    of_change = _share(turn * np.float32(DERIVATIVE_CUTOFF_HZ))
+    filtered, now = np.empty_like(value), np.empty_like(value)
+    for i in range(value.shape[0]):
+        squares = np.float32(0)
+        for k in range(value.shape[1]):
+            now[i, k] = speed[i, k] + of_change * ((value[i, k] - before[i, k]) / step - speed[i, k])
+            squares += now[i, k] * now[i, k]
+        cutoff = np.float32(least_cutoff_hz) + np.float32(speed_gain) * np.sqrt(squares)
+        share = _share(turn * cutoff)
+        for k in range(value.shape[1]):
+            filtered[i, k] = before[i, k] + share * (value[i, k] - before[i, k])
+    return filtered, now
+
+
+@numba.njit(cache=True)
+def _share(rate: np.float32) -> np.float32:
     """Weight of the new value of a first-order low pass (equation 4)."""
-    rate = 2 * np.pi * np.asarray(cutoff_hz, np.float32) * np.float32(step_s)
-    result: NDArray[np.float32] = rate / (rate + 1)
-    return result
+    return rate / (rate + np.float32(1))
 
 
 class OneEuro:
@@ -30,14 +54,17 @@ class OneEuro:
         step_s = now_s - self._at_s
         self._at_s = now_s
         if self._value is None or step_s <= 0:
-            self._value = value if self._value is None else self._value
+            self._value = np.ascontiguousarray(value, np.float32) if self._value is None else self._value
             self._speed = np.zeros_like(value) if self._speed.shape != value.shape else self._speed
             return self._value
-        change = (value - self._value) / np.float32(step_s)
-        self._speed = self._speed + _share(DERIVATIVE_CUTOFF_HZ, step_s) * (change - self._speed)
-        speed = np.linalg.norm(self._speed, axis=1, keepdims=True)
-        cutoff = self._least_cutoff_hz + self._speed_gain * speed
-        self._value = (self._value + _share(cutoff, step_s) * (value - self._value)).astype(np.float32)
+        self._value, self._speed = _smoothed(
+            np.ascontiguousarray(value, np.float32),
+            self._value,
+            self._speed,
+            step_s,
+            self._least_cutoff_hz,
+            self._speed_gain,
+        )
         return self._value
 
     def reset(self) -> None:
