@@ -75,9 +75,11 @@ def test_bare_skin_has_neither_eyes_nor_brows_nor_lips(dora: Tracked) -> None:
     assert (skin <= face).all()
 
 
+@pytest.mark.parametrize("covered", [False, True])
 @pytest.mark.parametrize("blend", ["feather", "multiband", "poisson"])
-def test_a_swap_changes_the_face_and_nothing_else(bruno: Puppet, dora: Tracked, blend: str) -> None:
-    view = SwapView(bruno, *size(dora))
+def test_a_swap_changes_the_face_and_nothing_else(bruno: Puppet, dora: Tracked, blend: str, covered: bool) -> None:
+    """Nor does it where the edge of what is in front lies beside the face."""
+    view = SwapView(bruno, *size(dora), occlusion=Occlusion(Told()) if covered else None)
     view.blend = blend  # type: ignore[assignment]
     difference = apart(Scene(view)(dora).frame.bgr, dora.frame.bgr)
     assert difference[inside(dora, 0.2)].mean() > 4  # another person

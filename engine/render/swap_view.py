@@ -191,7 +191,7 @@ class SwapView:
         layer = self._coloured(layer, picture, seen, now_s)
         layer = evenly_lit(layer, picture, bare_skin(seen, local_target(face, region)), unit)
         if front is not None:
-            under = _without(picture, layer, front)
+            under = _without(picture, layer, front, mask)
             blended = BLENDS[self.blend](under, layer, mask, unit)
             blended = _over(blended, picture, front)
         else:
@@ -298,9 +298,10 @@ def _hidden(picture: Picture, front: Picture | None) -> Picture:
     return bars if front is None else bars | np.where(front > FRONT, np.uint8(255), np.uint8(0))
 
 
-def _without(picture: Picture, layer: Picture, front: Picture) -> Picture:
-    """The picture with the layer where something is in front, so that its colours don't run into the face."""
-    return _over(picture, layer, cv2.dilate(front, np.ones((5, 5), np.uint8)))
+def _without(picture: Picture, layer: Picture, front: Picture, mask: Picture) -> Picture:
+    """The picture with the layer where something is in front of the face within `mask`, so that its colours don't run into it."""
+    near = cv2.dilate(front, np.ones((5, 5), np.uint8))
+    return _over(picture, layer, np.minimum(near, mask))
 
 
 def _over(below: Picture, over: Picture, matte: Picture) -> Picture:
