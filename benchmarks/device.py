@@ -114,7 +114,7 @@ def one_stream(setting: Setting) -> dict[str, Any]:
 
 
 def _networks(setting: Setting) -> Networks | None:
-    return networks_on(setting.device, setting.runtime, load_networks(setting.runtime))
+    return networks_on(setting.device, setting.runtime, load_networks(setting.runtime, print), print)
 
 
 def _opened(setting: Setting) -> Device:

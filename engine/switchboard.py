@@ -53,7 +53,8 @@ class Switchboard:
             device=open_device(config.device), device_networks=there, tell=tell,
         )  # fmt: skip
         view, seal = self._open(self._mode, self._puppet)
-        self.scene = Scene(view, "none" if there is None else str(there), seal)
+        here, elsewhere = ("none" if n is None else str(n) for n in (networks, there))
+        self.scene = Scene(view, here, seal, elsewhere)
 
     def ask_mode(self) -> None:
         """The next mode that this puppet has."""

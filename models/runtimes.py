@@ -27,7 +27,7 @@ TOLERANCE: Final[dict[Precision, float]] = {
 BY_NAME_ONLY: Final[tuple[RuntimeName, ...]] = (
     "torch-cuda",
     "tensorrt",
-)  # see `networks_for`; none was executed in TensorRT yet
+)  # see `networks_on`; no engine was executed yet
 
 
 class UnavailableError(Exception):

@@ -15,9 +15,11 @@ from engine import doctor
 from engine.puppet.format import Puppet
 from engine.render.device_networks import on_device
 from engine.render.device_portrait import DevicePortraitView
-from engine.render.generator import Networks
+from engine.render.generator import Networks, load_networks
+from engine.render.modes import Stage, open_view
 from engine.render.portrait_view import PortraitView
 from engine.render.quality import LADDER
+from engine.render.scene import Scene
 from engine.render.view import Shown
 from kernels.device import DeviceError, OutOfMemoryError, uploaded
 from kernels.gpu import SLOTS, Gpu
@@ -239,6 +241,23 @@ def test_networks_that_were_lost_with_the_gpu_are_not_asked_any_more(driver: Fak
     for _ in range(2):
         assert np.array_equal(view.draw(Shown(performance(), 0.0)), alone)
     assert len(told) == 1
+    driver.lost = False
+
+
+def test_networks_of_the_cpu_take_over_when_the_gpu_is_lost(driver: FakeDriver, bruno: Puppet) -> None:
+    kept = load_networks("openvino")
+    gpu, told = Gpu(), list[str]()
+    stage = Stage(
+        (320, 180), kept, device=gpu, device_networks=Networks({"mouth": Drawing()}, "torch-cuda"), tell=told.append
+    )
+    scene = Scene(open_view("portrait", bruno, stage), "openvino", device_runtime="torch-cuda")
+    assert (scene.drawn_on, scene.runtime) == ("Fake GPU", "torch-cuda")
+    driver.lost = True
+    shown = Shown(performance({"jawOpen": 0.7}), 0.0)
+    expected, bare = (PortraitView(bruno, 320, 180, networks=n).draw(shown) for n in (kept, None))
+    assert np.array_equal(scene._view.draw(shown, LADDER[0]), expected)
+    assert not np.array_equal(expected, bare)
+    assert (scene.drawn_on, scene.runtime) == ("cpu", "openvino")
     driver.lost = False
 
 

@@ -76,8 +76,10 @@ class Units:
         while True:
             shouts = bool(opened) and self._random.random() < OPENED
             chosen = opened[self._random.integers(len(opened))] if shouts else faces
-            face = chosen[self._random.integers(len(chosen))]
-            yield self._unit(*(self._shouting(*face) if shouts else face), occluders)
+            picture, points_px = chosen[self._random.integers(len(chosen))]
+            if shouts:
+                picture, points_px = self._shouting(picture, points_px)
+            yield self._unit(picture, points_px, occluders)
 
     def _shouting(self, picture: NDArray[np.uint8], points_px: lm.Points) -> tuple[NDArray[np.uint8], lm.Points]:
         """An open mouth, wider if it shows no teeth: of what it seldom saw the network would say that it lies in front."""
@@ -160,25 +162,26 @@ def run(data: Path, out: Path, minutes: float, workers: int, anew: bool) -> Iter
             return average(inputs)[1].float()
 
     while course.seconds < 60 * minutes:
-        faces = covered(*(pool.batch(random) for _ in range(3)), answer)
+        faces, things, others = (pool.batch(random) for _ in range(3))
+        seen = covered(faces, things, others, answer)
         share = course.seconds / (60 * minutes)
         for group in optimiser.param_groups:
             group["lr"] = RATE[device.type] * max(0.01, 0.5 + 0.5 * float(np.cos(np.pi * min(share, 1))))
         network.train()
         with torch.autocast(device.type, torch.bfloat16):
-            _, matte = network(faces.inputs)
-        loss = loss_of(matte.float(), faces.truth, faces.weight)
+            _, matte = network(seen.inputs)
+        loss = loss_of(matte.float(), seen.truth, seen.weight)
         optimiser.zero_grad()
         loss.backward()
         optimiser.step()
         course.went_on()
         follow(average, network, min(EMA, course.step / (course.step + 20)))
         losses.append(loss.detach())
-        pixels.append(overlap(matte.detach(), faces.truth, faces.weight))
+        pixels.append(overlap(matte.detach(), seen.truth, seen.weight))
         over = course.seconds >= 60 * minutes
         if course.step % LOG_STEPS == 0 or over:
             course.save()
-            sheet(average, faces, out / "sheet.png")
+            sheet(average, seen, out / "sheet.png")
             both, either = torch.stack(pixels).sum(0).tolist()
             means = {"loss": float(torch.stack(losses).mean()), "overlap": both / max(either, 1)}
             yield {"step": course.step, "minutes": course.seconds / 60, "units": pool.made} | means

@@ -34,10 +34,12 @@ class Rendered:
 class Scene:
     """Shows one view, or fades from one to the next. Use it from one thread, but for what says otherwise."""
 
-    def __init__(self, view: View, runtime: str = "none", seal: Seal | None = None) -> None:
-        """`runtime` says what executes the networks, for the report. Whatever leaves mimicam has a `seal`; tools and measurements
-        may do without."""
-        self.runtime = runtime
+    def __init__(
+        self, view: View, runtime: str = "none", seal: Seal | None = None, device_runtime: str | None = None
+    ) -> None:
+        """`runtime` says what executes the networks, and `device_runtime` what does where a device draws, for the report.
+        Whatever leaves mimicam has a `seal`; tools and measurements may do without."""
+        self._runtime, self._device_runtime = runtime, runtime if device_runtime is None else device_runtime
         self.quality = LADDER[0]  # may be set from another thread; the next picture is drawn so
         self._view, self._seal = view, seal
         self._motion = SafeMotion()
@@ -56,6 +58,11 @@ class Scene:
     def drawn_on(self) -> str:
         """What draws the view's pixels: cpu, or a device."""
         return self._view.drawn_on if isinstance(self._view, SealingView) else "cpu"
+
+    @property
+    def runtime(self) -> str:
+        """What executes the networks of what is shown."""
+        return self._runtime if self.drawn_on == "cpu" else self._device_runtime
 
     @property
     def blend(self) -> BlendName:

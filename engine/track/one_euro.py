@@ -50,20 +50,18 @@ class OneEuro:
         self._at_s = 0.0
 
     def __call__(self, value: NDArray[np.float32], now_s: float) -> NDArray[np.float32]:
-        """Filtered value (n, k) at `now_s`; times must not decrease."""
+        """Filtered value (n, k) at `now_s`; times must not decrease. ValueError for another shape than before."""
+        value = np.ascontiguousarray(value, np.float32)  # the one layout for which the filter is compiled
+        if self._value is not None and self._value.shape != value.shape:
+            raise ValueError(f"{value.shape} rows do not follow {self._value.shape}")
         step_s = now_s - self._at_s
         self._at_s = now_s
         if self._value is None or step_s <= 0:
-            self._value = np.ascontiguousarray(value, np.float32) if self._value is None else self._value
+            self._value = value if self._value is None else self._value
             self._speed = np.zeros_like(value) if self._speed.shape != value.shape else self._speed
             return self._value
         self._value, self._speed = _smoothed(
-            np.ascontiguousarray(value, np.float32),
-            self._value,
-            self._speed,
-            step_s,
-            self._least_cutoff_hz,
-            self._speed_gain,
+            value, self._value, self._speed, step_s, self._least_cutoff_hz, self._speed_gain
         )
         return self._value
 

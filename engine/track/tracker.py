@@ -92,7 +92,10 @@ class Tracker:
         self._detector(bgr)
         self._mesh(bgr)
         self._mesh.forget()
-        self._expression(np.zeros((COUNT, 3), np.float32))  # compiles
+        self._expression(np.zeros((COUNT, 3), np.float32))  # compiles, as does what follows
+        smooth = OneEuro(1.0, 1.0)
+        for now_s in (0.0, 1.0):
+            smooth(np.zeros((1, 1), np.float32), now_s)
 
     def close(self) -> None:
         """Free the networks."""
