@@ -2,7 +2,7 @@
 
 A unit, (size, size, 9) uint8, is a face and a thing that was drawn for it (`tools/occluders.py`), side by side. Drawing one takes
 longer than training on it, so a batch takes its faces from some units and its things from others, turned and moved a little, in a
-colour that suits. What one unit of a pool of thousands can be part of is never seen twice.
+colour that suits. Of a few thousand units no two pictures are alike.
 """
 
 from __future__ import annotations
@@ -24,12 +24,9 @@ MOVED = 0.5  # of the things; the others stay as they were drawn, since moving t
 MOVES = (6.0, 0.1, 0.05)  # standard deviations: degrees, scale (natural log), shift (half crops)
 TONED = 0.6  # of the things take the difference between their own face's colour and this one's
 LARGEST_TONE = 2.5
-NO_MEMORY, WRONG_MEMORY, TRUE_MEMORY = (
-    0.35,
-    0.08,
-    0.17,
-)  # how often the matte before is empty, another one, or the truth
-# (else it is what the network answered without one, with the mistakes that it will meet)
+# How often the matte before is empty, another one, or the truth; else it is what the network answered without one, with the
+# mistakes that it will meet.
+NO_MEMORY, WRONG_MEMORY, TRUE_MEMORY = 0.35, 0.08, 0.17
 FADED = 0.7  # share of what is remembered, at least
 MOTION_PX = 3.0  # from one picture to the next, standard deviation
 SHADE_RADIUS, LENS_RADIUS = 9, 4  # px that blurs reach
