@@ -62,9 +62,7 @@ class Gpu:
         self._slots: list[_Slot] = []
         self._next = 0
         self._homes: dict[int, deque[NDArray[np.uint8]]] = {}  # pinned memory that nobody looks at, by its bytes
-        self._given_back: deque[Any] = (
-            deque()
-        )  # memory that nobody uses any more, to be freed where the context is current
+        self._given_back: deque[Any] = deque()  # memory that nobody uses: to be freed where the context is current
         with self.current():
             self._stream = self._cuda.Stream(NON_BLOCKING)
             self._slots = [_Slot(self._cuda) for _ in range(SLOTS)]

@@ -18,16 +18,10 @@ from models.weights import load_weights
 
 RuntimeName = Literal["openvino", "torch-cpu", "torch-cuda", "tensorrt"]
 Precision = Literal["f32", "f16", "bf16"]
-TOLERANCE: Final[dict[Precision, float]] = {
-    "f32": 0.1,
-    "f16": 2.0,
-    "bf16": 2.0,
-}  # grey levels of the picture, at 99.9 % of
-# its pixels; of the matte a hundredth of that. bf16 keeps 8 bits of each number, f16 11.
-BY_NAME_ONLY: Final[tuple[RuntimeName, ...]] = (
-    "torch-cuda",
-    "tensorrt",
-)  # see `networks_on`; no engine was executed yet
+# Grey levels of the picture, at 99.9 % of its pixels; of the matte a hundredth of that. bf16 keeps 8 bits of each number, f16 11.
+TOLERANCE: Final[dict[Precision, float]] = {"f32": 0.1, "f16": 2.0, "bf16": 2.0}
+# torch's on a GPU are for pictures that a GPU draws (`engine/render/generator.py`); no engine of TensorRT was executed yet.
+BY_NAME_ONLY: Final[tuple[RuntimeName, ...]] = ("torch-cuda", "tensorrt")
 
 
 class UnavailableError(Exception):
