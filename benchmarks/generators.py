@@ -25,7 +25,7 @@ from rich.table import Table
 
 from benchmarks.results import default_path, write_result
 from engine.errors import ConfigError
-from engine.machine import describe
+from engine.machine import cores, describe
 from engine.render.crops import Part
 from engine.render.generator import PARTS, places_of
 from models.config import CONFIGS, RendererConfig
@@ -143,7 +143,7 @@ def published() -> list[dict[str, Any]]:
         precision = native_precision(core)
         exported = io.BytesIO()
         torch.onnx.export(net, example, exported, dynamo=False)
-        compiled = compile_graph(core, exported.getvalue(), precision)
+        compiled = compile_graph(core, exported.getvalue(), precision, cores())
         times[f"openvino {precision}"] = median_ms(partial(compiled, [tensor.numpy() for tensor in example]))
         if torch.cuda.is_available():
             times["torch-cuda f16"] = _graph_ms(net, example)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import Any
 
 import numpy as np
@@ -19,11 +20,20 @@ def native_precision(core: ov.Core) -> Precision:
     return "bf16" if "BF16" in core.get_property("CPU", "OPTIMIZATION_CAPABILITIES") else "f32"
 
 
-def compile_graph(core: ov.Core, graph: bytes, precision: Precision, threads: int | None = None) -> Any:
-    """Compile ONNX for the CPU, for the least time of a single call; on all cores unless told otherwise."""
-    settings: dict[str, Any] = {"INFERENCE_PRECISION_HINT": precision, "PERFORMANCE_HINT": "LATENCY"}
-    if threads is not None:
-        settings["INFERENCE_NUM_THREADS"] = threads
+def threads_in_the_loop() -> int:
+    """Half of the cores that this process may use, and at least one: OpenVINO's workers go on spinning after a call, where the
+    kernels want their core (docs/decisions/010)."""
+    usable = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return max(1, usable // 2)
+
+
+def compile_graph(core: ov.Core, graph: bytes, precision: Precision, threads: int) -> Any:
+    """Compile ONNX for the CPU, for the least time of a single call."""
+    settings = {
+        "INFERENCE_PRECISION_HINT": precision,
+        "PERFORMANCE_HINT": "LATENCY",
+        "INFERENCE_NUM_THREADS": threads,
+    }
     return core.compile_model(core.read_model(graph), "CPU", settings)
 
 
@@ -36,7 +46,8 @@ class OpenVinoNetwork:
         """`count` crops of the config's size at a time, in the processor's native precision unless told otherwise."""
         core = ov.Core()
         self.precision: Precision = precision or native_precision(core)
-        self._compiled = compile_graph(core, build_graph(weights, config, count).SerializeToString(), self.precision)
+        graph = build_graph(weights, config, count).SerializeToString()
+        self._compiled = compile_graph(core, graph, self.precision, threads_in_the_loop())
 
     def __call__(self, crops: NDArray[np.uint8]) -> NDArray[np.float32]:
         """(n, size, size, inputs) uint8 to (n, size, size, outputs): colour in [0, 255], matte in [0, 1]."""
