@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Final
 
 import av
 import numpy as np
@@ -12,6 +13,8 @@ from av.container import InputContainer
 
 from engine.errors import SourceError
 from engine.live.frame import Frame
+
+LEAD: Final = 0.25  # how long before a paced frame is due it is decoded, of the time between two: while the loop rests
 
 
 def open_container(address: str, options: dict[str, str] | None = None) -> InputContainer:
@@ -92,6 +95,7 @@ class PacedVideo:
 
     def read(self) -> Frame | None:
         """The next frame, when it is due; None at the end. SourceError after what comes before damage."""
+        self._wait_until(self._last_s + (1 - LEAD) / self._video.rate_hz)
         frame = self._next()
         if frame is None and self._video.damaged:
             raise SourceError(
@@ -102,11 +106,15 @@ class PacedVideo:
         if frame is None:
             return None
         self._last_s = self._shift_s + frame.captured_s
-        now_s = time.monotonic()
-        self._began_s = now_s - self._last_s if self._began_s is None else self._began_s
-        time.sleep(max(0.0, self._began_s + self._last_s - now_s))
+        self._began_s = time.monotonic() - self._last_s if self._began_s is None else self._began_s
+        self._wait_until(self._last_s)
         self._index += 1
         return Frame(frame.bgr, self._index, time.monotonic())
+
+    def _wait_until(self, at_s: float) -> None:
+        """Until the clip is that far; not before its first frame, from which it counts."""
+        if self._began_s is not None:
+            time.sleep(max(0.0, self._began_s + at_s - time.monotonic()))
 
     def _next(self) -> Frame | None:
         frame = next(self._frames, None)
