@@ -49,6 +49,11 @@ class OpenVinoNetwork:
         graph = build_graph(weights, config, count).SerializeToString()
         self._compiled = compile_graph(core, graph, self.precision, threads_in_the_loop())
 
+    @property
+    def threads(self) -> int:
+        """How many OpenVINO says that it uses."""
+        return int(self._compiled.get_property("INFERENCE_NUM_THREADS"))
+
     def __call__(self, crops: NDArray[np.uint8]) -> NDArray[np.float32]:
         """(n, size, size, inputs) uint8 to (n, size, size, outputs): colour in [0, 255], matte in [0, 1]."""
         return np.asarray(self._compiled(crops)[0])

@@ -17,6 +17,7 @@ import numpy as np
 import pytest
 
 from engine.capture import stream as stream_module
+from engine.capture import video_file
 from engine.capture import webcam as webcam_module
 from engine.capture.open import demo_clip, open_source
 from engine.capture.pictures import Pictures
@@ -25,6 +26,7 @@ from engine.capture.synthetic import STATES, SyntheticCamera
 from engine.capture.video_file import PacedVideo, VideoFile
 from engine.capture.webcam import Webcam, WebcamFormat
 from engine.errors import ConfigError, SourceError
+from engine.live.frame import Frame
 from engine.live.script import parse_script
 
 ANY = WebcamFormat()
@@ -156,15 +158,51 @@ def test_truncated_video_gives_what_is_whole(tmp_path: Path) -> None:
     assert [f.index for f in frames] == list(range(len(frames)))
 
 
-def test_paced_video_loops_with_a_growing_index(tmp_path: Path) -> None:
-    path = tmp_path / "short.mp4"
+def short_clip(path: Path, rate_hz: int) -> Path:
+    """A clip of three pictures."""
     with av.open(str(path), "w") as container:
-        stream = container.add_stream("libx264", rate=200)
+        stream = container.add_stream("libx264", rate=rate_hz)
         stream.width, stream.height, stream.pix_fmt = 64, 64, "yuv420p"
         for level in (0, 100, 200):
             picture = av.VideoFrame.from_ndarray(np.full((64, 64, 3), level, np.uint8), format="bgr24")
             container.mux(stream.encode(picture))
         container.mux(stream.encode(None))
+    return path
+
+
+class HandClock:
+    """A clock that only sleeping moves on."""
+
+    def __init__(self) -> None:
+        self.now_s = 100.0
+
+    def monotonic(self) -> float:
+        return self.now_s
+
+    def sleep(self, duration_s: float) -> None:
+        self.now_s += duration_s
+
+
+def test_paced_video_decodes_a_quarter_of_the_period_before_a_frame_is_due(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock, decoded = HandClock(), []
+    monkeypatch.setattr(video_file, "time", clock)
+    video = PacedVideo(short_clip(tmp_path / "short.mp4", 10), loop=True)
+    next_frame = video._next
+
+    def noted() -> Frame | None:
+        decoded.append(clock.now_s)
+        return next_frame()
+
+    monkeypatch.setattr(video, "_next", noted)
+    due = [frame.captured_s for _ in range(7) if (frame := video.read()) is not None]
+    assert due == pytest.approx([100 + index / 10 for index in range(7)])
+    assert decoded == pytest.approx([100.0, *(at_s - 0.025 for at_s in due[1:])])
+
+
+def test_paced_video_loops_with_a_growing_index(tmp_path: Path) -> None:
+    path = short_clip(tmp_path / "short.mp4", 200)
     video = PacedVideo(path, loop=True)
     frames = [video.read() for _ in range(7)]
     assert [f.index for f in frames if f is not None] == list(range(7))

@@ -25,6 +25,7 @@ from engine.face.retarget import Target
 from engine.live.frame import Frame
 from engine.live.meter import Meter
 from engine.live.pipeline import Pipeline
+from engine.machine import cores
 from engine.output.null import NullSink
 from engine.output.stage import OutputStage
 from engine.puppet.format import Puppet
@@ -96,6 +97,11 @@ def test_every_runtime_agrees_with_torch_in_fp32(part: str, runtime: RuntimeName
 @pytest.mark.parametrize("part", PARTS)
 def test_openvino_agrees_in_the_precision_of_older_processors(part: str) -> None:
     check_against_torch(OpenVinoNetwork(load_weights(part), CONFIGS[part], 1, "f32"), part)
+
+
+def test_openvino_leaves_half_of_the_cores_to_the_kernels() -> None:
+    network = OpenVinoNetwork(load_weights("mouth"), CONFIGS["mouth"], 1)
+    assert network.threads == max(1, cores() // 2)
 
 
 class Planes:
