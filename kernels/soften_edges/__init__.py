@@ -8,4 +8,6 @@
   x or y.
 - `out` (height, width, 3) uint8, written: at pixels on either side of a jump the mean of the 3 x 3 pixels around, rounded
   half up; elsewhere, and on the picture's outermost pixels, the picture.
+
+All three are C-contiguous.
 """
