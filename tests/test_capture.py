@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from fractions import Fraction
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
@@ -158,13 +158,16 @@ def test_truncated_video_gives_what_is_whole(tmp_path: Path) -> None:
     assert [f.index for f in frames] == list(range(len(frames)))
 
 
-def short_clip(path: Path, rate_hz: int) -> Path:
-    """A clip of three pictures."""
+def short_clip(path: Path, rate_hz: int, at: Sequence[int] = (0, 1, 2)) -> Path:
+    """A clip of pictures at whole multiples of a period, ever lighter."""
     with av.open(str(path), "w") as container:
         stream = container.add_stream("libx264", rate=rate_hz)
         stream.width, stream.height, stream.pix_fmt = 64, 64, "yuv420p"
-        for level in (0, 100, 200):
-            picture = av.VideoFrame.from_ndarray(np.full((64, 64, 3), level, np.uint8), format="bgr24")
+        for number, time in enumerate(at):
+            picture = av.VideoFrame.from_ndarray(
+                np.full((64, 64, 3), 255 * number // len(at), np.uint8), format="bgr24"
+            )
+            picture.pts, picture.time_base = time, Fraction(1, rate_hz)
             container.mux(stream.encode(picture))
         container.mux(stream.encode(None))
     return path
@@ -199,6 +202,16 @@ def test_paced_video_decodes_a_quarter_of_the_period_before_a_frame_is_due(
     due = [frame.captured_s for _ in range(7) if (frame := video.read()) is not None]
     assert due == pytest.approx([100 + index / 10 for index in range(7)])
     assert decoded == pytest.approx([100.0, *(at_s - 0.025 for at_s in due[1:])])
+
+
+def test_paced_video_of_uneven_rate_gives_each_frame_when_it_is_due(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(video_file, "time", HandClock())
+    periods = (0, 1, 2, 6, 8, 9, 10, 16)
+    video = PacedVideo(short_clip(tmp_path / "uneven.mp4", 20, periods))
+    due = [frame.captured_s for _ in periods if (frame := video.read()) is not None]
+    assert due == pytest.approx([100 + period / 20 for period in periods])
 
 
 def test_paced_video_loops_with_a_growing_index(tmp_path: Path) -> None:

@@ -14,7 +14,9 @@ from av.container import InputContainer
 from engine.errors import SourceError
 from engine.live.frame import Frame
 
-LEAD: Final = 0.25  # how long before a paced frame is due it is decoded, of the time between two: while the loop rests
+LEAD: Final = (
+    0.25  # how long before a paced frame may be due it is decoded, of the time between two: while the loop rests
+)
 
 
 def open_container(address: str, options: dict[str, str] | None = None) -> InputContainer:
@@ -49,6 +51,7 @@ class VideoFile:
         stream.thread_type = "SLICE"  # frame threads would hold several frames back
         self.damaged = False  # decoding stopped before the end
         self.rate_hz = float(stream.average_rate or stream.guessed_rate or 30)
+        self.period_s = 1 / float(stream.base_rate or self.rate_hz)  # between the frames that follow each other soonest
         self.frames = stream.frames or None
 
     def __iter__(self) -> Iterator[Frame]:
@@ -95,7 +98,7 @@ class PacedVideo:
 
     def read(self) -> Frame | None:
         """The next frame, when it is due; None at the end. SourceError after what comes before damage."""
-        self._wait_until(self._last_s + (1 - LEAD) / self._video.rate_hz)
+        self._wait_until(self._last_s + (1 - LEAD) * self._video.period_s)
         frame = self._next()
         if frame is None and self._video.damaged:
             raise SourceError(

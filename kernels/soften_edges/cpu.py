@@ -1,6 +1,6 @@
 """`soften_edges` on the CPU with Numba; see the package for the contract. Equal to the reference to the bit.
 
-Jumps are rare: stretches of a row are asked whether they hold any, in loops that the compiler makes vector code of, and only
+Jumps are rare: blocks of a row are asked whether they hold any, in loops that the compiler makes vector code of, and only
 those that do are looked at pixel by pixel.
 """
 
@@ -10,7 +10,7 @@ import numba
 import numpy as np
 from numpy.typing import NDArray
 
-STRETCH_PX = 64
+BLOCK_PX = 64
 
 
 @numba.njit(cache=True, nogil=True)
@@ -30,7 +30,7 @@ def _far(backward, y0, x0, y1, x1, limit):  # type: ignore[no-untyped-def]
 
 
 @numba.njit(cache=True, nogil=True)
-def _soften_stretch(picture, backward, limit, out, y, first, last):  # type: ignore[no-untyped-def]
+def _soften_block(picture, backward, limit, out, y, first, last):  # type: ignore[no-untyped-def]
     for x in range(first, last):
         jumps = (
             _far(backward, y, x, y, x - 1, limit)
@@ -59,15 +59,15 @@ def _soften_edges(picture, backward, limit, out):  # type: ignore[no-untyped-def
         if y == 0 or y == height - 1:
             continue
         here, above, below = sources[y], sources[y - 1], sources[y + 1]
-        for first in range(1, width - 1, STRETCH_PX):
-            last = min(first + STRETCH_PX, width - 1)
+        for first in range(1, width - 1, BLOCK_PX):
+            last = min(first + BLOCK_PX, width - 1)
             begin, end = 2 * first, 2 * last
             if (
                 _any_jump(here[begin - 2 : end], here[begin : end + 2], limit)
                 or _any_jump(here[begin:end], above[begin:end], limit)
                 or _any_jump(here[begin:end], below[begin:end], limit)
             ):
-                _soften_stretch(picture, backward, limit, out, y, first, last)
+                _soften_block(picture, backward, limit, out, y, first, last)
 
 
 def soften_edges(
