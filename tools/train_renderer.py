@@ -1,6 +1,7 @@
 """Train one of the generator's specialists: python -m tools.train_renderer mouth --data DATA/train --out out/train --minutes 90
 
-Begins with the shipped weights, unless told `--anew`. Runs on a GPU where there is one, else on the CPU, in bf16. Writes to
+Begins with the shipped weights, unless told `--anew`. `--large DATA/portraits_hi` trains every other step in crops of twice the
+size, which GPUs draw in: the same weights for both. Runs on a GPU where there is one, else on the CPU, in bf16. Writes to
 OUT/PART: `checkpoint.pt` (go on from it by calling the same command again), `weights.pt` (EMA), `log.jsonl`, `sheet.png` (warp,
 generator, truth). `tools.ship_renderer` makes shipped weights of it. Needs the extra `train`.
 
@@ -22,7 +23,6 @@ from typing import Any
 import cv2
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -34,15 +34,16 @@ from models.torch_runtime import load_into
 from models.weights import load_weights
 from tools.training_pairs import Pairs
 from tools.training_pool import Pool, Supply
-from tools.training_run import Course, follow, write_log
+from tools.training_run import Course, DeviceStore, follow, write_log
 
-BATCH_UNITS = 12  # two pictures each
-POOL_UNITS = 9000  # the newest units are kept and used several times, under other light
+BATCH: dict[str, int] = {"cpu": 12, "cuda": 64}  # units, of two pictures each; a quarter of them where crops are large
+POOL: dict[str, int] = {"cpu": 9000, "cuda": 40000}  # newest units, kept and used several times under other light
 USES = 4  # of each unit; making one costs as much as training on two
 RATE, LAST_RATE, FALLS_FROM = 4e-4, 1.5e-5, 0.6
 ADVERSARY_FROM = 0.05  # of the run
 EMA = 0.998
-LOG_STEPS = 100
+LOG_STEPS: dict[str, int] = {"cpu": 100, "cuda": 500}
+SHEET = 24  # units
 W_REST, W_PART = 0.3, 3.0
 W_ADVERSARY, W_FEATURES, W_FLICKER, W_MATTE = 0.03, 0.05, 0.5, 0.01
 
@@ -67,10 +68,10 @@ class Adversary(nn.Module):
         return self.last(x), features
 
 
-def mirrored(units: NDArray[np.uint8], random: np.random.Generator) -> NDArray[np.uint8]:
+def mirrored(units: Tensor, random: np.random.Generator) -> Tensor:
     """The units (n, 2, size, size, channels) with half of them mirrored."""
-    chosen = random.random(len(units)) < 0.5
-    return np.where(chosen[:, None, None, None, None], units[:, :, :, ::-1], units)
+    chosen = torch.from_numpy(random.random(len(units)) < 0.5).to(units.device)
+    return torch.where(chosen[:, None, None, None, None], units.flip(3), units)
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,11 +83,11 @@ class Batch:
     weight: Tensor  # (n, 1, s, s)
 
     @staticmethod
-    def of(units: NDArray[np.uint8], random: np.random.Generator, device: torch.device) -> Batch:
-        """With the light changed at random, the same for all pictures of a unit."""
-        x = torch.from_numpy(units).to(device).permute(0, 3, 1, 2).float() / 127.5 - 1
+    def of(units: Tensor, random: np.random.Generator) -> Batch:
+        """Of units (n, 2, s, s, 14) uint8, with the light changed at random, the same for all pictures of a unit."""
+        x = units.flatten(0, 1).permute(0, 3, 1, 2).float() / 127.5 - 1
         x = x.contiguous(memory_format=torch.channels_last)
-        count = len(x) // 2
+        count, device = len(units), units.device
         gain = np.repeat(random.uniform(0.8, 1.25, (count, 3)) * random.uniform(0.75, 1.2, (count, 1)), 2, axis=0)
         bias = np.repeat(random.uniform(-0.12, 0.12, (count, 1)), 2, axis=0)
         scale, shift = (
@@ -116,10 +117,12 @@ def weighted_l1(picture: Tensor, truth: Tensor, weight: Tensor) -> Tensor:
 class Trainer:
     """Networks, optimisers and how far the run is."""
 
-    def __init__(self, part: Part, out: Path, device: torch.device, *, anew: bool) -> None:
+    def __init__(self, part: Part, out: Path, device: torch.device, scales: int, *, anew: bool) -> None:
+        """For crops of so many sizes, each with an adversary of its own."""
         self.config, self.device = CONFIGS[part], device
         like: Any = {"device": device, "memory_format": torch.channels_last}
-        self.generator, self.adversary = Renderer(self.config).to(**like), Adversary().to(**like)
+        self.generator = Renderer(self.config).to(**like)
+        self.adversary = nn.ModuleList(Adversary() for _ in range(scales)).to(**like)
         if not anew:
             load_into(self.generator, load_weights(part))
         self.average = Renderer(self.config).to(**like)
@@ -129,12 +132,13 @@ class Trainer:
         names = ("generator", "adversary", "average", "by_generator", "by_adversary")
         self.course = Course(out, {name: getattr(self, name) for name in names}, device)
 
-    def train(self, batch: Batch, share: float) -> dict[str, float]:
-        """One step; `share` of the run is over."""
+    def train(self, batch: Batch, scale: int, share: float) -> dict[str, Tensor]:
+        """One step in crops of the size of that number; `share` of the run is over."""
         rate = RATE if share < FALLS_FROM else max(LAST_RATE, RATE * (1 - share) / (1 - FALLS_FROM))
         for optimiser in (self.by_generator, self.by_adversary):
             for group in optimiser.param_groups:
                 group["lr"] = rate
+        self.generator.train(share < FALLS_FROM)  # batch norm in the end as in use: crops of both sizes share its means
         adversarial = share > ADVERSARY_FROM
         with torch.autocast(self.device.type, dtype=torch.bfloat16):
             colour, matte = self.generator(batch.inputs)
@@ -145,38 +149,38 @@ class Trainer:
         change = (picture[1::2] - picture[::2]) - (batch.truth[1::2] - batch.truth[::2])
         l1 = weighted_l1(picture, batch.truth, weight)
         loss = l1 + W_FLICKER * (change.abs() * weight[::2]).mean() + W_MATTE * matte.mean()
-        drawing = batch.inputs[:, DRAWING]
+        drawing, adversary = batch.inputs[:, DRAWING], self.adversary[scale]
         if adversarial:
-            loss = loss + self._fool(picture, batch.truth, drawing)
+            loss = loss + self._fool(adversary, picture, batch.truth, drawing)
         self.by_generator.zero_grad()
         loss.backward()
         self.by_generator.step()
-        hinge = self._learn(picture.detach(), batch.truth, drawing) if adversarial else 0.0
+        hinge = l1.new_zeros(())
+        if adversarial:
+            hinge = self._learn(adversary, picture.detach(), batch.truth, drawing)
         follow(self.average, self.generator, min(EMA, self.course.step / (self.course.step + 20)))
         self.course.went_on()
         with torch.no_grad():
-            before = float(weighted_l1(warp, batch.truth, weight))
-        return {"l1": float(l1.detach()), "warp_l1": before, "hinge": hinge, "matte": float(matte.detach().mean())}
+            before = weighted_l1(warp, batch.truth, weight)
+        return {"l1": l1.detach(), "warp_l1": before, "hinge": hinge, "matte": matte.detach().mean()}
 
-    def _fool(self, picture: Tensor, truth: Tensor, drawing: Tensor) -> Tensor:
+    def _fool(self, adversary: nn.Module, picture: Tensor, truth: Tensor, drawing: Tensor) -> Tensor:
         with torch.autocast(self.device.type, dtype=torch.bfloat16):
-            verdict, features = self.adversary(torch.cat([picture, drawing], 1))
+            verdict, features = adversary(torch.cat([picture, drawing], 1))
             with torch.no_grad():
-                _, wanted = self.adversary(torch.cat([truth, drawing], 1))
-        alike = sum(
-            ((a.float() - b.float()).abs().mean() for a, b in zip(features, wanted, strict=True)), torch.zeros(())
-        )
+                _, wanted = adversary(torch.cat([truth, drawing], 1))
+        alike = torch.stack([(a.float() - b.float()).abs().mean() for a, b in zip(features, wanted, strict=True)]).sum()
         return W_FEATURES * alike - W_ADVERSARY * verdict.float().mean()
 
-    def _learn(self, picture: Tensor, truth: Tensor, drawing: Tensor) -> float:
+    def _learn(self, adversary: nn.Module, picture: Tensor, truth: Tensor, drawing: Tensor) -> Tensor:
         with torch.autocast(self.device.type, dtype=torch.bfloat16):
-            real = self.adversary(torch.cat([truth, drawing], 1))[0].float()
-            made = self.adversary(torch.cat([picture, drawing], 1))[0].float()
+            real = adversary(torch.cat([truth, drawing], 1))[0].float()
+            made = adversary(torch.cat([picture, drawing], 1))[0].float()
         hinge = F.relu(1 - real).mean() + F.relu(1 + made).mean()
         self.by_adversary.zero_grad()
         hinge.backward()
         self.by_adversary.step()
-        return float(hinge.detach())
+        return hinge.detach()
 
     @torch.no_grad()
     def sheet(self, batch: Batch, path: Path) -> None:
@@ -191,44 +195,71 @@ class Trainer:
             2 * matte.expand(-1, 3, -1, -1) - 1,
             batch.truth[::2],
         ]
-        rows = torch.cat(columns, 3).clamp(-1, 1).permute(0, 2, 3, 1).cpu().float().numpy()
+        rows = torch.cat(columns, 3)[:SHEET].clamp(-1, 1).permute(0, 2, 3, 1).cpu().float().numpy()
         half = len(rows) // 2
         picture = np.hstack([np.vstack(list(rows[:half])), np.vstack(list(rows[half : 2 * half]))])
         cv2.imwrite(str(path), cv2.resize(((picture + 1) * 127.5).astype(np.uint8), None, fx=1.5, fy=1.5))
 
 
-def run(part: Part, data: Path, out: Path, minutes: float, workers: int, *, anew: bool) -> Iterator[dict[str, float]]:
+def pools_of(part: Part, data: Path, large: Path | None, workers: int, device: torch.device) -> list[Pool]:
+    """What each size of crops is trained with: the network's own, and twice that where there are large portraits. Half of the
+    processes make each."""
+    pools: list[Pool] = []
+    scales = (1,) if large is None else (1, 2)
+    for scale in scales:
+        fewer, size = scale**2, scale * CONFIGS[part].size_px
+        shape = (2, size, size, INPUTS + 4)
+        supply = Supply(shape, BATCH[device.type] // fewer, POOL[device.type] // fewer, USES)
+        pairs = partial(Pairs, part, data, scale=scale, large=large if scale > 1 else None)
+        store = DeviceStore(supply.kept, shape, device)
+        pools.append(Pool(pairs, supply, max(1, workers // len(scales)), store))
+    return pools
+
+
+def run(
+    part: Part, data: Path, large: Path | None, out: Path, minutes: float, workers: int, *, anew: bool
+) -> Iterator[dict[str, float]]:
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    trainer, random = Trainer(part, out, device, anew=anew), np.random.default_rng()
-    size = CONFIGS[part].size_px
-    pool = Pool(partial(Pairs, part, data), Supply((2, size, size, INPUTS + 4), BATCH_UNITS, POOL_UNITS, USES), workers)
-    recent, course = list[dict[str, float]](), trainer.course
+    torch.backends.cudnn.benchmark = True
+    pools = pools_of(part, data, large, workers, device)
+    trainer, random = Trainer(part, out, device, len(pools), anew=anew), np.random.default_rng()
+    recent, course = [list[dict[str, Tensor]]() for _ in pools], trainer.course
     while course.seconds < 60 * minutes:
-        units = pool.batch(random)
+        scale = course.step % len(pools)
+        units = pools[scale].batch(random)
         if part == "mouth":  # the right eye is mirrored already: all eyes look alike
             units = mirrored(units, random)
-        batch = Batch.of(units.reshape(-1, *units.shape[2:]), random, device)
-        recent.append(trainer.train(batch, course.seconds / (60 * minutes)))
-        if course.step % LOG_STEPS == 0:
+        batch = Batch.of(units, random)
+        recent[scale].append(trainer.train(batch, scale, course.seconds / (60 * minutes)))
+        if course.step % LOG_STEPS[device.type] == 0 or course.seconds >= 60 * minutes:
             course.save()
             trainer.sheet(batch, out / "sheet.png")
-            means = {name: float(np.mean([r[name] for r in recent])) for name in recent[0]}
-            recent.clear()
-            yield {"step": course.step, "minutes": course.seconds / 60, "units": pool.made} | means
-    course.save()
+            yield {"step": course.step, "minutes": course.seconds / 60} | {
+                f"{name}, {scale + 1}x" if scale else name: value
+                for scale, pool in enumerate(pools)
+                for name, value in ({"units": pool.made} | means_of(recent[scale])).items()
+            }
+            for steps in recent:
+                steps.clear()
+
+
+def means_of(steps: list[dict[str, Tensor]]) -> dict[str, float]:
+    """The mean of each figure of some steps."""
+    return {name: float(torch.stack([step[name] for step in steps]).mean()) for name in (steps[0] if steps else ())}
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("part", choices=PARTS)
     parser.add_argument("--data", type=Path, required=True)
+    parser.add_argument("--large", type=Path, help="folder of large portraits: train crops of twice the size too")
     parser.add_argument("--out", type=Path, default=Path("out/train"))
     parser.add_argument("--minutes", type=float, default=90)
     parser.add_argument("--workers", type=int, default=1, help="processes that make pairs")
     parser.add_argument("--anew", action="store_true", help="from random weights rather than from the shipped ones")
     asked = parser.parse_args()
     out = asked.out / asked.part
-    write_log(run(asked.part, asked.data, out, asked.minutes, asked.workers, anew=asked.anew), out)
+    write_log(run(asked.part, asked.data, asked.large, out, asked.minutes, asked.workers, anew=asked.anew), out)
 
 
 if __name__ == "__main__":

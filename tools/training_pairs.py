@@ -5,7 +5,8 @@ that becomes the photograph, and the still itself is the truth. Both go through 
 and eyes included, so that the network meets the errors that it has to mend.
 
 A unit is two consecutive pictures of the same puppet, so that flicker can be punished:
-(2, size, size, 14) uint8 = the network's ten inputs, the truth's BGR, the weight of each pixel.
+(2, size, size, 14) uint8 = the network's ten inputs, the truth's BGR, the weight of each pixel. In crops of twice the size most
+units come from large portraits, since the other pictures hold no more than what the small crops show.
 """
 
 from __future__ import annotations
@@ -43,6 +44,9 @@ LARGEST_DROP = (0.35, 1.6)  # inter-ocular distances; of the gap of the lips
 SHOUT_ODDS = 6.0  # of a still that shows the inside of a mouth, beside 1 to 4 of others
 SLIP = 0.012  # error of landmarks as retargeting makes it, inter-ocular distances, in one photograph of two
 NOISE = 0.003  # the same from one picture to the next
+LARGE_SHARE = 0.6  # of the photographs of large crops: large portraits
+LARGE_UNIT_PX = 180.0  # inter-ocular distance that those are shrunk to; crops of twice the size hold 160
+HELD_OUT = ("2x4_00", "3x6_07", "3x6_13", "3x6_16")  # ends of names of large portraits, kept for evaluation
 
 Picture = NDArray[np.uint8]
 Truth = tuple[Picture, lm.Points]
@@ -92,11 +96,26 @@ def load_stills(folder: Path) -> list[Footage]:
     return [Footage(person, [read[i] for i in of], points[of]) for person, of in people.items()]
 
 
-class Pairs:
-    """An endless supply of units of one part, from a data folder (`clips/`, `stills_*/`)."""
+def load_large(folder: Path, *, held_out: bool = False) -> list[Footage]:
+    """Large portraits of a folder as `load_stills` reads it, shrunk to faces of LARGE_UNIT_PX: those to train with, or those
+    that are HELD_OUT."""
+    named = [still for still in load_stills(folder) if Path(still.name).stem.endswith(HELD_OUT) == held_out]
+    return [_shrunk(still, min(1.0, LARGE_UNIT_PX / lm.inter_ocular(still.landmarks_px[0]))) for still in named]
 
-    def __init__(self, part: Part, folder: Path, seed: int) -> None:
-        self._size, self._places = CONFIGS[part].size_px, places_of(part)
+
+def _shrunk(still: Footage, share: float) -> Footage:
+    pictures = [cv2.resize(p, None, fx=share, fy=share, interpolation=cv2.INTER_AREA) for p in still.pictures]
+    return Footage(still.name, pictures, still.landmarks_px * np.float32(share))
+
+
+class Pairs:
+    """An endless supply of units of one part, from a data folder (`clips/`, `stills_*/`), in crops of `scale` times the
+    network's size; from a folder of large portraits too if there is one."""
+
+    def __init__(self, part: Part, folder: Path, seed: int, *, scale: int = 1, large: Path | None = None) -> None:
+        self._size, self._places = scale * CONFIGS[part].size_px, places_of(part)
+        self._large = [] if large is None else load_large(large)
+        self._large_odds = _odds(np.array([_appeal(still) for still in self._large] or [1.0]))
         self._random = np.random.default_rng(seed)
         self._clips = [load_clip(path) for path in sorted((folder / "clips").glob("*.mp4"))]
         self._stills = [s for sub in sorted(folder.glob("stills_*")) for s in load_stills(sub)]
@@ -114,6 +133,8 @@ class Pairs:
 
     def units(self) -> list[NDArray[np.uint8]]:
         """Units from one photograph."""
+        if self._large and self._random.random() < LARGE_SHARE:
+            return self._from_still(self._large[self._random.choice(len(self._large), p=self._large_odds)])
         draw = self._random.random()
         if draw < STILL_SHARE:
             return self._from_still(self._stills[self._random.choice(len(self._stills), p=self._still_odds)])
