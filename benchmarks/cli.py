@@ -194,6 +194,19 @@ def quality(
 
 
 @app.command()
+def large_faces(
+    data: Annotated[Path, typer.Option(help="Folder with train/ and portraits_hi/.")],
+    sheets: Annotated[Path | None, typer.Option(help="Folder for contact sheets.")] = None,
+    report: Annotated[Path | None, typer.Option(help="JSON file to write.")] = None,
+) -> None:
+    """What the larger crops of GPUs add on large faces: likeness and sharpness, on portraits held out of training."""
+    from benchmarks.large_faces import run
+    from benchmarks.results import default_path
+
+    run(data, sheets, report or default_path("large-faces"), console)
+
+
+@app.command()
 def reenactment(
     data: Annotated[Path, typer.Option(help="Folder with eval/, judges/ and face_model/.")],
     every: Annotated[int, typer.Option(help="Only every n-th portrait, for a quick look.")] = 1,

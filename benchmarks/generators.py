@@ -27,7 +27,7 @@ from benchmarks.results import default_path, write_result
 from engine.errors import ConfigError
 from engine.machine import cores, describe
 from engine.render.crops import Part
-from engine.render.generator import PARTS, places_of
+from engine.render.generator import GPU_SCALE, PARTS, places_of
 from models.config import CONFIGS, RendererConfig
 from models.openvino_runtime import OpenVinoNetwork, compile_graph, native_precision
 from models.runtimes import Network, RuntimeName, StreamNetwork
@@ -52,18 +52,27 @@ def median_ms(call: Callable[[], Any]) -> float:
 
 
 def ours() -> list[dict[str, Any]]:
-    """Each shipped network with the crops of one frame, the generator's all together, and one as large as a whole face."""
-    networks: tuple[Part, ...] = (*PARTS, "occlusion")
-    rows = []
-    for part in networks:
-        config, count = CONFIGS[part], max(1, len(places_of(part)))
-        rows.append(_row(f"mimicam {part}, {count} x {config.size_px} px", load_weights(part), config, count))
-    drawn = rows[: len(PARTS)]
-    shared = [name for name in drawn[0]["ms"] if all(name in row["ms"] for row in drawn)]
-    whole = {name: sum(row["ms"][name] for row in drawn) for name in shared}
-    total = {"generator": "mimicam, a whole frame", "millions": sum(r["millions"] for r in drawn), "ms": whole}
+    """The shipped networks with the crops of one frame, as the CPU and as a GPU draws them, and one as large as a whole face."""
     large = replace(CONFIGS["mouth"], size_px=LARGE_PX, detail=None)
-    return [*rows, total, _row(f"mimicam's network, 1 x {LARGE_PX} px", _random_weights(large), large, 1)]
+    return [
+        *_whole_frame("a whole frame", 1),
+        *_whole_frame("a whole frame in a GPU's crops", GPU_SCALE),
+        _shipped("occlusion", 1),
+        _row(f"mimicam's network, 1 x {LARGE_PX} px", _random_weights(large), large, 1),
+    ]
+
+
+def _whole_frame(name: str, scale: int) -> list[dict[str, Any]]:
+    """The generator's networks with the crops of one frame, and all together."""
+    rows = [_shipped(part, scale) for part in PARTS]
+    shared = [runtime for runtime in rows[0]["ms"] if all(runtime in row["ms"] for row in rows)]
+    whole = {runtime: sum(row["ms"][runtime] for row in rows) for runtime in shared}
+    return [*rows, {"generator": f"mimicam, {name}", "millions": sum(r["millions"] for r in rows), "ms": whole}]
+
+
+def _shipped(part: Part, scale: int) -> dict[str, Any]:
+    config, count = CONFIGS[part].enlarged(scale), max(1, len(places_of(part)))
+    return _row(f"mimicam {part}, {count} x {config.size_px} px", load_weights(part), config, count)
 
 
 def _random_weights(config: RendererConfig) -> Weights:

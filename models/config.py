@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 INPUTS: Final = 10  # channels of the generator: warped puppet BGR, drawing (3), reference BGR, stretch
@@ -34,6 +34,11 @@ class RendererConfig:
     def outputs(self) -> int:
         """Channels of its answer."""
         return self.colours + 1
+
+    def enlarged(self, scale: int) -> RendererConfig:
+        """The same network in crops of `scale` times the size; what is detail of a face stays detail."""
+        detail = self.detail and replace(self.detail, window_px=scale * (self.detail.window_px - 1) + 1)
+        return replace(self, size_px=scale * self.size_px, detail=detail)
 
 
 CONFIGS: Final = {

@@ -13,8 +13,8 @@ from typing import Final, Literal, Protocol, get_args, runtime_checkable
 import numpy as np
 from numpy.typing import NDArray
 
-from models.config import CONFIGS
-from models.weights import load_weights
+from models.config import CONFIGS, RendererConfig
+from models.weights import Weights, load_weights
 
 RuntimeName = Literal["openvino", "torch-cpu", "torch-cuda", "tensorrt"]
 Precision = Literal["f32", "f16", "bf16"]
@@ -22,6 +22,7 @@ Precision = Literal["f32", "f16", "bf16"]
 TOLERANCE: Final[dict[Precision, float]] = {"f32": 0.1, "f16": 2.0, "bf16": 2.0}
 # torch's on a GPU are for pictures that a GPU draws (`engine/render/generator.py`); no engine of TensorRT was executed yet.
 BY_NAME_ONLY: Final[tuple[RuntimeName, ...]] = ("torch-cuda", "tensorrt")
+Load = Callable[[Weights, RendererConfig, int], "Network"]  # for so many crops at a time
 
 
 class UnavailableError(Exception):
@@ -72,26 +73,25 @@ class Losable:
         return np.zeros((*crops.shape[:3], self._outputs), np.float32)
 
 
-def _openvino(part: str, count: int) -> Network:
+def _openvino(weights: Weights, config: RendererConfig, count: int) -> Network:
     from models.openvino_runtime import OpenVinoNetwork
 
-    return OpenVinoNetwork(load_weights(part), CONFIGS[part], count)
+    return OpenVinoNetwork(weights, config, count)
 
 
-def _tensorrt(part: str, count: int) -> Network:
-    weights = load_weights(part)
+def _tensorrt(weights: Weights, config: RendererConfig, count: int) -> Network:
     try:
         from models.tensorrt_runtime import TensorRtNetwork
 
-        return TensorRtNetwork(weights, CONFIGS[part], count)
+        return TensorRtNetwork(weights, config, count)
     except (
         Exception
     ) as error:  # driver, context and memory each have errors of their own, in packages that may be missing
         raise UnavailableError(f"{type(error).__name__}: {error}") from error
 
 
-def _torch(device: str) -> Callable[[str, int], Network]:
-    def load(part: str, count: int) -> Network:
+def _torch(device: str) -> Load:
+    def load(weights: Weights, config: RendererConfig, count: int) -> Network:
         import torch
 
         from models.torch_runtime import CudaTorchNetwork, TorchNetwork
@@ -99,12 +99,12 @@ def _torch(device: str) -> Callable[[str, int], Network]:
         if device == "cuda" and not torch.cuda.is_available():
             raise UnavailableError("torch finds no CUDA device")
         kind = CudaTorchNetwork if device == "cuda" else TorchNetwork
-        return kind(load_weights(part), CONFIGS[part], count)
+        return kind(weights, config, count)
 
     return load
 
 
-RUNTIMES: Final[dict[RuntimeName, Callable[[str, int], Network]]] = {
+RUNTIMES: Final[dict[RuntimeName, Load]] = {
     "openvino": _openvino,
     "torch-cpu": _torch("cpu"),
     "torch-cuda": _torch("cuda"),
@@ -114,19 +114,25 @@ assert tuple(RUNTIMES) == get_args(RuntimeName)
 
 
 def load_network(
-    part: str, count: int, runtime: RuntimeName | Literal["auto"], tell: Callable[[str], object] = lambda text: None
+    part: str,
+    count: int,
+    runtime: RuntimeName | Literal["auto"],
+    tell: Callable[[str], object] = lambda text: None,
+    scale: int = 1,
 ) -> tuple[Network, RuntimeName]:
-    """The network of `part` for `count` crops at a time, and the runtime that was chosen. `tell` hears if a GPU is lost later.
+    """The network of `part` for `count` crops at a time, of `scale` times its size, and the runtime that was chosen. `tell` hears
+    if a GPU is lost later.
 
     UnavailableError names every runtime that was tried, with its reason.
     """
+    weights, config = load_weights(part), CONFIGS[part].enlarged(scale)
     names = [name for name in RUNTIMES if name not in BY_NAME_ONLY] if runtime == "auto" else [runtime]
     reasons = []
     for name in names:
         try:
-            network = RUNTIMES[name](part, count)
+            network = RUNTIMES[name](weights, config, count)
             if isinstance(network, StreamNetwork):
-                network = Losable(network, CONFIGS[part].outputs, tell)
+                network = Losable(network, config.outputs, tell)
             return network, name
         except (
             UnavailableError,

@@ -21,7 +21,7 @@ from engine.puppet.format import Puppet
 from engine.render.device import open_device
 from engine.render.device_portrait import DevicePortraitView
 from engine.render.frame_table import FrameTable
-from engine.render.generator import Networks, load_networks
+from engine.render.generator import GPU_SCALE, PARTS, Networks, load_networks, networks_on, places_of
 from engine.render.modes import Stage, open_view
 from engine.render.patch import Patch
 from engine.render.portrait_view import PortraitView
@@ -34,7 +34,7 @@ from engine.trust.seal import Seal
 from kernels.composite.cuda import composite_placed
 from kernels.device import Device, DeviceError, uploaded
 from kernels.registry import load
-from models.runtimes import RuntimeName
+from models.runtimes import RuntimeName, load_network
 
 WIDTH, HEIGHT = 640, 360
 PERFORMANCES = [
@@ -49,6 +49,12 @@ def networks() -> Networks:
     found = load_networks("openvino")
     assert found is not None
     return found
+
+
+def large_crops() -> Networks:
+    """In crops as a GPU's networks draw in."""
+    by_part = {part: load_network(part, len(places_of(part)), "openvino", scale=GPU_SCALE)[0] for part in PARTS}
+    return Networks(by_part, "openvino", GPU_SCALE)
 
 
 def views(puppet: Puppet, device: Device, drawn_by: Networks | None) -> tuple[PortraitView, DevicePortraitView]:
@@ -68,7 +74,7 @@ def differing(a: NDArray[np.uint8], b: NDArray[np.uint8]) -> float:
 
 @on_devices
 @pytest.mark.parametrize("quality", [LADDER[0], replace(LADDER[0], smooth_edges=False, generator=False)])
-@pytest.mark.parametrize("drawn_by", [None, networks], ids=["warp alone", "networks"])
+@pytest.mark.parametrize("drawn_by", [None, networks, large_crops], ids=["warp alone", "networks", "large crops"])
 def test_the_picture_is_the_cpus(
     implementation: str, drawn_by: Callable[[], Networks] | None, quality: Quality, bruno: Puppet
 ) -> None:
@@ -89,7 +95,7 @@ def test_the_picture_is_the_cpus(
 @pytest.mark.skipif(gpu() is None, reason="no GPU, or no PyCUDA")
 @pytest.mark.parametrize("runtime", GPU_RUNTIMES)
 def test_networks_in_the_gpus_memory_draw_what_they_draw_from_the_cpu(runtime: RuntimeName, bruno: Puppet) -> None:
-    drawn_by = load_networks(runtime)
+    drawn_by = networks_on("gpu", runtime, None)
     device = gpu()
     assert drawn_by is not None
     assert device is not None

@@ -128,9 +128,9 @@ def in_torch(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """Networks of a GPU that is not there, by name."""
     asked: list[str] = []
 
-    def load(part: str, count: int, runtime: str, tell: object) -> tuple[Network, str]:
+    def load(part: str, count: int, runtime: str, tell: object, scale: int) -> tuple[Network, str]:
         asked.append(runtime)
-        return runtimes.RUNTIMES["openvino"](part, count), runtime
+        return load_network(part, count, "openvino", scale=scale)[0], runtime
 
     monkeypatch.setattr("engine.render.generator.load_network", load)
     return asked
@@ -141,12 +141,15 @@ def test_what_a_gpu_draws_is_redrawn_in_its_memory(in_torch: list[str]) -> None:
     found = networks_on("gpu", "auto", others)
     assert found is not None
     assert (found.runtime, set(in_torch)) == ("torch-cuda", {"torch-cuda"})
+    assert str(found).endswith("crops of 2 times the size")
+    assert networks_on("gpu", "tensorrt", others) is not others
+    assert in_torch[-1] == "tensorrt"
     for device, runtime in (("gpu", "openvino"), ("gpu", "none"), ("cpu", "auto"), ("emulated", "auto")):
         assert networks_on(device, runtime, others) is others
 
 
 def test_without_torch_on_a_gpu_others_redraw_and_why_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
-    def missing(part: str, count: int) -> Network:
+    def missing(*arguments: object) -> Network:
         raise UnavailableError("torch finds no CUDA device")
 
     monkeypatch.setitem(runtimes.RUNTIMES, "torch-cuda", missing)
@@ -172,13 +175,15 @@ def mean_around(x: NDArray[np.float32], window_px: int) -> NDArray[np.float32]:
     return (total / count).reshape(x.shape)
 
 
+@pytest.mark.parametrize("scale", [1, 2])
 @pytest.mark.parametrize("height_px", [0, 10, 20, 60])
-def test_a_mouth_that_opens_wide_keeps_the_layers_detail_and_the_warps_lips(height_px: int) -> None:
-    config = CONFIGS["mouth"]
+def test_a_mouth_that_opens_wide_keeps_the_layers_detail_and_the_warps_lips(height_px: int, scale: int) -> None:
+    config = CONFIGS["mouth"].enlarged(scale)
     assert config.detail is not None
     crops = np.load(FIXTURES / "renderer_mouth.npz", allow_pickle=False)["crops"].copy()
     crops[..., INSIDE] = 0
     crops[0, 20 : 20 + height_px, 30:66, INSIDE] = 255
+    crops = crops.repeat(scale, 1).repeat(scale, 2)
     kept, plain = (
         OpenVinoNetwork(load_weights("mouth"), c, 1, "f32")(crops)[0] for c in (config, replace(config, detail=None))
     )
@@ -213,10 +218,10 @@ def test_shipped_weights_stay_small() -> None:
 def test_a_runtime_asked_for_by_name_has_no_fallback(monkeypatch: pytest.MonkeyPatch) -> None:
     """A package that is missing, and one that breaks as it is loaded."""
 
-    def missing(part: str, count: int) -> Network:
+    def missing(*arguments: object) -> Network:
         raise ImportError("No module named 'torch'")
 
-    def broken(part: str, count: int) -> Network:
+    def broken(*arguments: object) -> Network:
         raise RuntimeError("libtbb.so.12: cannot open shared object file")
 
     monkeypatch.setitem(runtimes.RUNTIMES, "torch-cpu", missing)

@@ -110,11 +110,20 @@ def _shrunk(still: Footage, share: float) -> Footage:
 
 class Pairs:
     """An endless supply of units of one part, from a data folder (`clips/`, `stills_*/`), in crops of `scale` times the
-    network's size; from a folder of large portraits too if there is one."""
+    network's size; from a folder of large portraits too if there is one, those to train with or those that are held out."""
 
-    def __init__(self, part: Part, folder: Path, seed: int, *, scale: int = 1, large: Path | None = None) -> None:
+    def __init__(
+        self,
+        part: Part,
+        folder: Path,
+        seed: int,
+        *,
+        scale: int = 1,
+        large: Path | None = None,
+        held_out: bool = False,
+    ) -> None:
         self._size, self._places = scale * CONFIGS[part].size_px, places_of(part)
-        self._large = [] if large is None else load_large(large)
+        self._large = [] if large is None else load_large(large, held_out=held_out)
         self._large_odds = _odds(np.array([_appeal(still) for still in self._large] or [1.0]))
         self._random = np.random.default_rng(seed)
         self._clips = [load_clip(path) for path in sorted((folder / "clips").glob("*.mp4"))]
@@ -134,13 +143,17 @@ class Pairs:
     def units(self) -> list[NDArray[np.uint8]]:
         """Units from one photograph."""
         if self._large and self._random.random() < LARGE_SHARE:
-            return self._from_still(self._large[self._random.choice(len(self._large), p=self._large_odds)])
+            return self.large_units()
         draw = self._random.random()
         if draw < STILL_SHARE:
             return self._from_still(self._stills[self._random.choice(len(self._stills), p=self._still_odds)])
         if draw < STILL_SHARE + 0.12 and self._couples:
             return self._from_couple(self._couples[self._random.integers(len(self._couples))])
         return self._from_clip(self._random.choice(len(self._clips), p=self._clip_odds))
+
+    def large_units(self) -> list[NDArray[np.uint8]]:
+        """Units from a large portrait."""
+        return self._from_still(self._large[self._random.choice(len(self._large), p=self._large_odds)])
 
     def _from_clip(self, number: int) -> list[NDArray[np.uint8]]:
         clip, lips_apart = self._clips[number], self._lips_apart[number]

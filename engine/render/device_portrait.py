@@ -35,7 +35,6 @@ from kernels.sample.cuda import sample
 from kernels.soften_edges.cuda import soften_edges
 from kernels.warp_mesh.cuda import warp_mesh
 from kernels.warp_mesh.cuda import workspace as warp_workspace
-from models.config import CONFIGS
 from models.runtimes import StreamNetwork
 
 
@@ -83,13 +82,13 @@ class DevicePortraitView:
         portrait, part = on_cpu.portrait, on_cpu.part
         self._portrait = portrait
         rows, columns = part.height, part.width
-        parts = [] if networks is None else list(networks.by_part)
+        configs = {} if networks is None else {name: networks.config(name) for name in networks.by_part}
         fields: dict[str, tuple[tuple[int, ...], DTypeLike]] = {
             "vertices": ((portrait.vertex_count, 3), np.float32),
             "source": ((portrait.vertex_count, 2), np.float32),
         }
-        for name in parts:
-            count, size = len(places_of(name)), CONFIGS[name].size_px
+        for name, config in configs.items():
+            count, size = len(places_of(name)), config.size_px
             fields |= {
                 f"{name} matrices": ((count, 2, 3), np.float32),
                 f"{name} drawings": ((count, size, size, 3), np.uint8),
@@ -108,7 +107,7 @@ class DevicePortraitView:
             self._redrawn: dict[Part, _Redrawn] = {}
             if networks is not None:
                 generator = Generator(networks, portrait.photograph.picture, portrait.photograph.at_rest)
-                self._redrawn = {name: self._prepared(name, networks, generator) for name in parts}
+                self._redrawn = {name: self._prepared(name, networks, generator) for name in configs}
         self._seals: dict[int, tuple[Seal, _Seal]] = {}
         self._works: dict[tuple[bool, bool, int | None], list[Work]] = {}
 
@@ -149,7 +148,7 @@ class DevicePortraitView:
         self.draw(Shown(talking(), 0.0), quality)
 
     def _prepared(self, part: Part, networks: Networks, generator: Generator) -> _Redrawn:
-        places, config = places_of(part), CONFIGS[part]
+        places, config = places_of(part), networks.config(part)
         network = on_device(networks.by_part[part], config, len(places), self._device)
         references = uploaded(self._device, generator.references[part])
         units = uploaded(self._device, units_of(places, generator.unit_px, config.size_px))
@@ -172,8 +171,8 @@ class DevicePortraitView:
     def _upload(self, target: Target) -> None:
         vertices, source = self._portrait.placed(target)
         values: dict[str, NDArray[Any]] = {"vertices": vertices, "source": source}
-        for part in self._redrawn:
-            size, places = CONFIGS[part].size_px, places_of(part)
+        for part, redrawn in self._redrawn.items():
+            size, places = redrawn.references.shape[1], places_of(part)
             matrices = crop_matrices(places, target, size)
             values[f"{part} matrices"] = matrices
             values[f"{part} drawings"] = draw_geometries(places, target, matrices, size)
