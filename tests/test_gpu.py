@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gc
 import threading
+import weakref
 from collections.abc import Callable
 
 import numpy as np
@@ -197,6 +199,21 @@ def test_a_network_that_fails_on_the_gpu_is_a_device_error(driver: FakeDriver, w
     for _ in range(2):
         with pytest.raises(DeviceError, match="a network failed: ValueError: no engine"):
             ready.queue()
+
+
+def test_a_network_is_kept_as_long_as_it_is_queued(driver: FakeDriver) -> None:
+    """A recorded graph reads weights where they lay, and nothing but the view may hold the network."""
+
+    class Recorded(Drawing):
+        def bound(self, crops_address: int, drawn_address: int, stream: int) -> Callable[[], None]:
+            return lambda: None
+
+    network = Recorded()
+    seen = weakref.ref(network)
+    ready = on_device(network, CONFIGS["eye"], 2, Gpu())
+    del network
+    gc.collect()
+    assert seen() is ready.network
 
 
 def test_threads_take_turns(driver: FakeDriver, bruno: Puppet, ada: Puppet) -> None:

@@ -23,6 +23,7 @@ class DeviceNetwork:
     drawn: Buffer  # (n, size, size, outputs) float32
     queue: Callable[[], None]  # have it work after everything that was queued before
     capturable: bool  # its work can be part of a CUDA graph
+    network: Network  # kept: what is queued reads its weights where they lie
 
 
 def on_device(network: Network, config: RendererConfig, count: int, device: Device) -> DeviceNetwork:
@@ -36,13 +37,13 @@ def on_device(network: Network, config: RendererConfig, count: int, device: Devi
         crops = device.empty((count, config.inputs, config.size_px, config.size_px), np.float16)
         with _as_device_errors():
             queue = network.bound(crops.address, drawn.address, stream)
-        return DeviceNetwork(crops, drawn, _as_device_errors()(queue), network.capturable)
+        return DeviceNetwork(crops, drawn, _as_device_errors()(queue), network.capturable, network)
     crops = device.empty((count, config.size_px, config.size_px, config.inputs), np.uint8)
 
     def there_and_back() -> None:
         device.upload(network(device.download(crops)), drawn)
 
-    return DeviceNetwork(crops, drawn, there_and_back, capturable=False)
+    return DeviceNetwork(crops, drawn, there_and_back, capturable=False, network=network)
 
 
 @contextmanager
