@@ -199,7 +199,7 @@ def large_faces(
     sheets: Annotated[Path | None, typer.Option(help="Folder for contact sheets.")] = None,
     report: Annotated[Path | None, typer.Option(help="JSON file to write.")] = None,
 ) -> None:
-    """What the larger crops of GPUs add on large faces: likeness and sharpness, on portraits held out of training."""
+    """What large crops add on large faces: likeness and sharpness, on portraits held out of training."""
     from benchmarks.large_faces import run
     from benchmarks.results import default_path
 

@@ -27,7 +27,7 @@ from benchmarks.results import default_path, write_result
 from engine.errors import ConfigError
 from engine.machine import cores, describe
 from engine.render.crops import Part
-from engine.render.generator import GPU_SCALE, PARTS, places_of
+from engine.render.generator import LARGE, PARTS, places_of
 from models.config import CONFIGS, RendererConfig
 from models.openvino_runtime import OpenVinoNetwork, compile_graph, native_precision
 from models.runtimes import Network, RuntimeName, StreamNetwork
@@ -52,11 +52,11 @@ def median_ms(call: Callable[[], Any]) -> float:
 
 
 def ours() -> list[dict[str, Any]]:
-    """The shipped networks with the crops of one frame, as the CPU and as a GPU draws them, and one as large as a whole face."""
+    """The shipped networks with the crops of one frame, small and large, and one as large as a whole face."""
     large = replace(CONFIGS["mouth"], size_px=LARGE_PX, detail=None)
     return [
         *_whole_frame("a whole frame", 1),
-        *_whole_frame("a whole frame in a GPU's crops", GPU_SCALE),
+        *_whole_frame("a whole frame in large crops", LARGE),
         _shipped("occlusion", 1),
         _row(f"mimicam's network, 1 x {LARGE_PX} px", _random_weights(large), large, 1),
     ]

@@ -2,9 +2,9 @@
 
     mimicam bench large-faces --data ../shared/data
 
-The same weights in crops of the size that the CPU draws in and of the size that GPUs draw in, both laid back into a picture
-whose eyes are 160 pixels apart, beside the warp alone. L1 in grey levels against the portrait, and sharpness as the ratio of
-mean gradients, output over truth, both on lips or eyes.
+The same weights in small and in large crops (`mimicam run --crops`), both laid back into a picture whose eyes are 160 pixels
+apart, beside the warp alone. L1 in grey levels against the portrait, and sharpness as the ratio of mean gradients, output over
+truth, both on lips or eyes.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from benchmarks.quality import gradient
 from benchmarks.results import write_result
 from engine.machine import describe
 from engine.render.crops import Part
-from engine.render.generator import GPU_SCALE, PARTS, places_of
+from engine.render.generator import LARGE, PARTS, places_of
 from kernels.lay_back.cpu import lay_back
 from models.config import INPUTS
 from models.runtimes import Network, load_network
@@ -48,13 +48,13 @@ def run(data: Path, sheets: Path | None, report: Path, console: Console) -> None
 
 def _of_part(part: Part, data: Path, sheets: Path | None) -> dict[str, dict[str, float]]:
     count = len(places_of(part))
-    small, large = (load_network(part, count, "openvino", scale=scale)[0] for scale in (1, GPU_SCALE))
+    small, large = (load_network(part, count, "openvino", scale=scale)[0] for scale in (1, LARGE))
     ways: dict[str, Way] = {
         "warp": lambda seen: seen[..., :3],
-        "crops of the CPU": lambda seen: _redrawn(small, seen, GPU_SCALE),
-        "crops of a GPU": lambda seen: _redrawn(large, seen, 1),
+        "small crops": lambda seen: _redrawn(small, seen, LARGE),
+        "large crops": lambda seen: _redrawn(large, seen, 1),
     }
-    pairs = Pairs(part, data / "train", 0, scale=GPU_SCALE, large=data / "portraits_hi", held_out=True)
+    pairs = Pairs(part, data / "train", 0, scale=LARGE, large=data / "portraits_hi", held_out=True)
     rows: dict[str, list[tuple[float, float, float]]] = {name: [] for name in ways}
     columns: list[Picture] = []
     for _ in range(PORTRAITS):

@@ -67,6 +67,7 @@ def run(
     performer: Annotated[str | None, typer.Option(help="Whose calibration to remember for this camera.")] = None,
     forget: Annotated[bool, typer.Option("--forget", help="Neither use nor keep a calibration.")] = False,
     runtime: options.Runtime = None,
+    crops: options.Crops = None,
     landmarks: Annotated[
         str | None, typer.Option(help="What finds the face's points: openvino, mediapipe, torch-cuda or tensorrt.")
     ] = None,
@@ -90,7 +91,7 @@ def run(
         config, strength=strength, attribute=attribute, badge=badge, camera=camera, puppet=puppet, mode=mode, blend=blend,
         play=play, occlusion=occlusion, sliders=sliders, output=output, size=size, rate=rate, camera_size=camera_size,
         mirror=mirror, pose=pose, sound=sound, sound_when=sound_when, send=send, performer=performer,
-        remember=False if forget else None, runtime=runtime, landmarks=landmarks, device=device, neutral=neutral,
+        remember=False if forget else None, runtime=runtime, crops=crops, landmarks=landmarks, device=device, neutral=neutral,
         target_age=target_age, seconds=seconds, report=report, expressions=_switched_on(keys=keys, hands=hands) or None,
     )  # fmt: skip
     run_loop(settings, console)
@@ -120,6 +121,7 @@ def render(
     strength: options.Strength = None,
     neutral: options.NeutralFace = None,
     runtime: options.Runtime = None,
+    crops: options.Crops = None,
     config: options.Settings = None,
 ) -> None:
     """Render a clip: one picture for each of its frames, in order, the same every time."""
@@ -127,7 +129,7 @@ def render(
 
     settings = options.settings_of(
         config, strength=strength, attribute=attribute, badge=badge, puppet=puppet, mode=mode, blend=blend, play=play,
-        occlusion=occlusion, size=size, mirror=mirror, pose=pose, neutral=neutral, runtime=runtime,
+        occlusion=occlusion, size=size, mirror=mirror, pose=pose, neutral=neutral, runtime=runtime, crops=crops,
     )  # fmt: skip
     columns = (TextColumn("rendering"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with Progress(*columns, console=console, transient=True) as progress:

@@ -12,7 +12,17 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 from engine.drive.bindings import Bindings
 from engine.errors import ConfigError
 from engine.face.style import Style
-from engine.names import BlendName, Corner, DeviceName, LandmarkName, ModeName, OcclusionKind, Play, SliderName
+from engine.names import (
+    BlendName,
+    Corner,
+    CropsName,
+    DeviceName,
+    LandmarkName,
+    ModeName,
+    OcclusionKind,
+    Play,
+    SliderName,
+)
 from models.runtimes import RuntimeName
 
 
@@ -116,6 +126,11 @@ class RunConfig(BaseModel):
     rate: float = Field(default=30.0, ge=1, le=240, description="pictures a second")
     runtime: Literal["auto", "none"] | RuntimeName = Field(
         default="auto", description="what executes the networks; none leaves the generator off"
+    )
+    crops: CropsName = Field(
+        default="auto",
+        description="of mouth and eyes, that networks redraw: small, large (sharper where a face is large, in twice the time), "
+        "or auto: large where a GPU draws",
     )
     landmarks: LandmarkName = Field(
         default="openvino", description="what runs MediaPipe's network for the performer's face, or mediapipe itself"

@@ -21,7 +21,7 @@ from engine.puppet.format import Puppet
 from engine.render.device import open_device
 from engine.render.device_portrait import DevicePortraitView
 from engine.render.frame_table import FrameTable
-from engine.render.generator import GPU_SCALE, PARTS, Networks, load_networks, networks_on, places_of
+from engine.render.generator import LARGE, PARTS, Networks, load_networks, networks_on, places_of
 from engine.render.modes import Stage, open_view
 from engine.render.patch import Patch
 from engine.render.portrait_view import PortraitView
@@ -53,8 +53,8 @@ def networks() -> Networks:
 
 def large_crops() -> Networks:
     """In crops as a GPU's networks draw in."""
-    by_part = {part: load_network(part, len(places_of(part)), "openvino", scale=GPU_SCALE)[0] for part in PARTS}
-    return Networks(by_part, "openvino", GPU_SCALE)
+    by_part = {part: load_network(part, len(places_of(part)), "openvino", scale=LARGE)[0] for part in PARTS}
+    return Networks(by_part, "openvino", LARGE)
 
 
 def views(puppet: Puppet, device: Device, drawn_by: Networks | None) -> tuple[PortraitView, DevicePortraitView]:

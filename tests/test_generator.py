@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from engine.capture.synthetic import SyntheticCamera
+from engine.config import RunConfig
 from engine.errors import ConfigError
 from engine.face.pose import Pose, rotation_from_euler
 from engine.face.reference import reference_face
@@ -26,6 +27,7 @@ from engine.live.frame import Frame
 from engine.live.meter import Meter
 from engine.live.pipeline import Pipeline
 from engine.machine import cores
+from engine.names import CropsName
 from engine.output.null import NullSink
 from engine.output.stage import OutputStage
 from engine.puppet.format import Puppet
@@ -37,6 +39,7 @@ from engine.render.portrait import Portrait
 from engine.render.portrait_view import PortraitView
 from engine.render.quality import LADDER
 from engine.render.scene import Scene
+from engine.switchboard import Switchboard
 from engine.track.tracker import Tracked, Tracker
 from kernels.crop_normalise.cpu import crop, crop_normalise
 from kernels.lay_back.cpu import lay_back
@@ -156,6 +159,13 @@ def test_without_torch_on_a_gpu_others_redraw_and_why_is_told(monkeypatch: pytes
     others, told = Networks({}, "openvino"), list[str]()
     assert networks_on("gpu", "auto", others, told.append) is others
     assert told == ["networks on the CPU: torch-cuda: torch finds no CUDA device"]
+
+
+@pytest.mark.parametrize(("crops", "scale"), [("auto", 1), ("small", 1), ("large", 2)])
+def test_crops_are_as_large_as_asked_for(crops: CropsName, scale: int) -> None:
+    scene = Switchboard(RunConfig(runtime="openvino", size=(160, 90), crops=crops)).scene
+    assert scene.runtime.endswith("crops of 2 times the size") is (scale == 2)
+    assert scene.draw(performance({"jawOpen": 0.8})).any()
 
 
 @pytest.mark.parametrize("part", PARTS)
