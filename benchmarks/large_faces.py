@@ -23,7 +23,7 @@ from benchmarks.quality import gradient
 from benchmarks.results import write_result
 from engine.machine import describe
 from engine.render.crops import Part
-from engine.render.generator import LARGE, PARTS, places_of
+from engine.render.generator import DETAIL, LARGE, PARTS, places_of
 from kernels.lay_back.cpu import lay_back
 from models.config import INPUTS
 from models.runtimes import Network, load_network
@@ -51,8 +51,8 @@ def _of_part(part: Part, data: Path, sheets: Path | None) -> dict[str, dict[str,
     small, large = (load_network(part, count, "openvino", scale=scale)[0] for scale in (1, LARGE))
     ways: dict[str, Way] = {
         "warp": lambda seen: seen[..., :3],
-        "small crops": lambda seen: _redrawn(small, seen, LARGE),
-        "large crops": lambda seen: _redrawn(large, seen, 1),
+        "small crops": lambda seen: _redrawn(small, part, seen, LARGE),
+        "large crops": lambda seen: _redrawn(large, part, seen, 1),
     }
     pairs = Pairs(part, data / "train", 0, scale=LARGE, large=data / "portraits_hi", held_out=True)
     rows: dict[str, list[tuple[float, float, float]]] = {name: [] for name in ways}
@@ -70,14 +70,14 @@ def _of_part(part: Part, data: Path, sheets: Path | None) -> dict[str, dict[str,
     return {name: _summary(np.array(found)) for name, found in rows.items()}
 
 
-def _redrawn(network: Network, seen: Picture, shrink: int) -> Picture:
+def _redrawn(network: Network, part: Part, seen: Picture, shrink: int) -> Picture:
     """The warp with a network's answer laid back, which saw it `shrink` times smaller."""
     size = seen.shape[1] // shrink
     crops = np.stack([cv2.resize(s, (size, size), interpolation=cv2.INTER_AREA) for s in seen])
     matrix = np.array([[[shrink, 0, (shrink - 1) / 2], [0, shrink, (shrink - 1) / 2]]], np.float32)
     drawn, pictures = network(crops), np.ascontiguousarray(seen[..., :3])
     for index, picture in enumerate(pictures):
-        lay_back(picture, drawn[index : index + 1], crops[index : index + 1], matrix)
+        lay_back(picture, drawn[index : index + 1], crops[index : index + 1], matrix, DETAIL[part])
     return pictures
 
 

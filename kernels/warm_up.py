@@ -16,6 +16,5 @@ def warm_up() -> None:
         composite(picture, picture.copy(), np.full((side, side), 128, np.uint8), 0, 0)
         embed_mark(picture, np.zeros((side, side), np.int8))
         drawn = np.full((1, side, side, 4), 1, np.float32)
-        lay_back(
-            picture, drawn, np.zeros((1, side, side, 10), np.uint8), np.array([[[1, 0, 0], [0, 1, 0]]], np.float32)
-        )
+        matrix = np.array([[[1, 0, 0], [0, 1, 0]]], np.float32)
+        lay_back(picture, drawn, np.zeros((1, side, side, 10), np.uint8), matrix, 0.5)

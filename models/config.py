@@ -16,7 +16,7 @@ class Detail:
     share: float  # of the layers' fine detail that is put on the network's colours
     window_px: int  # odd; what varies over less than this is detail
     narrow: float  # share of the crop up to which an opening is left to the network alone
-    wide: float  # and from which on all detail is kept, and lips are the warp's
+    wide: float  # and from which on that share is kept
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +42,7 @@ class RendererConfig:
 
 
 CONFIGS: Final = {
-    "mouth": RendererConfig(size_px=96, channels=48, blocks=3, detail=Detail(0.6, 9, 0.05, 0.11)),
+    "mouth": RendererConfig(size_px=96, channels=48, blocks=3, detail=Detail(0.4, 9, 0.05, 0.11)),
     "eye": RendererConfig(size_px=64, channels=32, blocks=2),
     "occlusion": RendererConfig(size_px=112, channels=32, blocks=3, inputs=OCCLUSION_INPUTS, colours=0),
 }

@@ -81,11 +81,11 @@ class _Graph:
         colour, matte = self.split(x, self._config.colours, 1)
         colour, matte = self.add("Tanh", colour), self.add("Sigmoid", matte)
         if self._config.detail is not None:
-            colour, matte = self._with_detail(planes, colour, matte, self._config.detail)
+            colour = self._with_detail(planes, colour, self._config.detail)
         colour = self.add("Mul", self.add("Add", colour, self.number(1)), self.number(127.5))
         return self.add("Concat", colour, matte, axis=1)
 
-    def _with_detail(self, planes: str, colour: str, matte: str, detail: Detail) -> tuple[str, str]:
+    def _with_detail(self, planes: str, colour: str, detail: Detail) -> str:
         """As `models.renderer.with_detail`."""
         warp, inside, _ = self.split(planes, 3, 1, self._config.inputs - 4)
         inside = self.add("Mul", self.add("Add", inside, self.number(1)), self.number(0.5))
@@ -98,9 +98,7 @@ class _Graph:
         kept = self.add("Mul", wide, self.mean_around(inside, 3))
         fine = self.add("Sub", warp, self.mean_around(warp, detail.window_px))
         added = self.add("Mul", self.add("Mul", kept, self.number(detail.share)), fine)
-        colour = self.add("Clip", self.add("Add", colour, added), self.number(-1), self.number(1))
-        lips = self.add("Add", self.add("Sub", self.number(1), wide), kept)
-        return colour, self.add("Mul", matte, lips)
+        return self.add("Clip", self.add("Add", colour, added), self.number(-1), self.number(1))
 
     def mean_around(self, x: str, window_px: int) -> str:
         """The mean over a window around each pixel, of what lies in the picture."""

@@ -75,15 +75,15 @@ class Renderer(nn.Module):
         return torch.tanh(drawn[:, : self._colours]), torch.sigmoid(drawn[:, self._colours :])
 
 
-def with_detail(x: Tensor, colour: Tensor, matte: Tensor, detail: Detail) -> tuple[Tensor, Tensor]:
-    """A mouth network's answer to crops `x` with what wide mouths keep of the warp: the fine detail of its teeth, and its lips.
-    Not part of the training, in which the network would learn to take it off again."""
+def with_detail(x: Tensor, colour: Tensor, detail: Detail) -> Tensor:
+    """A mouth network's colour for crops `x` with what wide mouths keep of the warp: the fine detail of its teeth. Not part of
+    the training, in which the network would learn to take it off again."""
     inside, warp = (x[:, INSIDE] + 1) / 2, x[:, WARP]
     opened = inside.mean((2, 3), keepdim=True)
     wide = ((opened - detail.narrow) / (detail.wide - detail.narrow)).clamp(0, 1)
     kept = wide * _mean_around(inside, 3)
     fine = warp - _mean_around(warp, detail.window_px)
-    return (colour + detail.share * kept * fine).clamp(-1, 1), matte * (1 - wide + kept)
+    return (colour + detail.share * kept * fine).clamp(-1, 1)
 
 
 def _mean_around(x: Tensor, window_px: int) -> Tensor:

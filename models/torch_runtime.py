@@ -51,7 +51,7 @@ class TorchNetwork:
         """(n, size, size, outputs) of planes in [-1, 1]."""
         colour, matte = self._net(x.contiguous(memory_format=torch.channels_last))
         if self._config.detail is not None:
-            colour, matte = with_detail(x, colour, matte, self._config.detail)
+            colour = with_detail(x, colour, self._config.detail)
         whole = torch.cat([(colour + 1) * 127.5, matte], 1).float()
         return whole.permute(0, 2, 3, 1)
 

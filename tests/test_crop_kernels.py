@@ -53,9 +53,9 @@ def test_crop_normalise_equals_reference(implementation: str, kind: type, seed: 
 
 @implementations
 @pytest.mark.parametrize("kind", [np.uint8, np.float16])
-@given(SEEDS, st.floats(0.3, 3.0))
+@given(SEEDS, st.floats(0.3, 3.0), st.sampled_from([0.0, 0.5, 1.0]))
 @settings(max_examples=15, deadline=None)
-def test_lay_back_equals_reference(implementation: str, kind: type, seed: int, scale: float) -> None:
+def test_lay_back_equals_reference(implementation: str, kind: type, seed: int, scale: float, detail: float) -> None:
     random = np.random.default_rng(seed)
     height, width, count, size = 80, 110, 2, 24
     picture = smooth_picture(random, height, width)
@@ -69,8 +69,8 @@ def test_lay_back_equals_reference(implementation: str, kind: type, seed: int, s
     if kind is np.float16:
         crops = (crops.transpose(0, 3, 1, 2) / np.float32(127.5) - 1).astype(np.float16)
     expected, found = picture.copy(), picture.copy()
-    load("lay_back", "reference")(expected, drawn, crops, matrices)
-    load("lay_back", implementation)(found, drawn, crops, matrices)
+    load("lay_back", "reference")(expected, drawn, crops, matrices, detail)
+    load("lay_back", implementation)(found, drawn, crops, matrices, detail)
     difference = np.abs(expected.astype(int) - found)
     assert difference.max() <= 2  # a half of colour, matte or detail may round the other way
     assert (difference > 1).mean() <= 0.001
@@ -83,5 +83,5 @@ def test_lay_back_of_an_empty_matte_or_elsewhere_changes_nothing(implementation:
     for matte, left in ((0.0, 20), (1.0, 900)):
         drawn = np.full((1, 24, 24, 4), matte, np.float32)
         found = picture.copy()
-        load("lay_back", implementation)(found, drawn, crops, np.array([[[1, 0, left], [0, 1, 20]]], np.float32))
+        load("lay_back", implementation)(found, drawn, crops, np.array([[[1, 0, left], [0, 1, 20]]], np.float32), 0.5)
         assert np.array_equal(found, picture)

@@ -187,7 +187,7 @@ def mean_around(x: NDArray[np.float32], window_px: int) -> NDArray[np.float32]:
 
 @pytest.mark.parametrize("scale", [1, 2])
 @pytest.mark.parametrize("height_px", [0, 10, 20, 60])
-def test_a_mouth_that_opens_wide_keeps_the_layers_detail_and_the_warps_lips(height_px: int, scale: int) -> None:
+def test_a_mouth_that_opens_wide_keeps_the_layers_detail(height_px: int, scale: int) -> None:
     config = CONFIGS["mouth"].enlarged(scale)
     assert config.detail is not None
     crops = np.load(FIXTURES / "renderer_mouth.npz", allow_pickle=False)["crops"].copy()
@@ -203,7 +203,7 @@ def test_a_mouth_that_opens_wide_keeps_the_layers_detail_and_the_warps_lips(heig
     fine = warp - mean_around(warp, config.detail.window_px)
     wanted = np.clip(plain[..., :3] + config.detail.share * soft * fine, 0, 255)
     assert np.allclose(kept[..., :3], wanted, atol=0.1)
-    assert np.allclose(kept[..., 3:], plain[..., 3:] * (1 - wide + soft), atol=1e-3)
+    assert np.allclose(kept[..., 3:], plain[..., 3:], atol=1e-3)
     assert bool(wide > 0) is (height_px > 12)
 
 
@@ -276,7 +276,7 @@ def test_what_is_cut_out_and_laid_back_is_the_picture(place: Place, roll: float,
     matrix = crop_matrix(place, target, 96)
     drawn = np.dstack([crop(picture, matrix, 96).astype(np.float32), np.ones((96, 96), np.float32)])
     result = picture.copy()
-    lay_back(result, drawn[None], drawn[None, ..., :3].astype(np.uint8), matrix[None])
+    lay_back(result, drawn[None], drawn[None, ..., :3].astype(np.uint8), matrix[None], 0.5)
     assert np.percentile(np.abs(result.astype(int) - picture), 99) <= 4 + 0.03 * scale
     assert result.mean() == pytest.approx(picture.mean(), abs=0.1)  # nothing is shifted, no edge is darkened
 

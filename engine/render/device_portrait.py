@@ -19,7 +19,7 @@ from engine.face.retarget import Target
 from engine.render.crops import Part, crop_matrices, draw_geometries
 from engine.render.device_networks import DeviceNetwork, on_device
 from engine.render.frame_table import ALIGNMENT, PATCHES, FrameTable
-from engine.render.generator import Generator, Networks, places_of, units_of
+from engine.render.generator import DETAIL, Generator, Networks, places_of, units_of
 from engine.render.portrait import JUMP
 from engine.render.portrait_view import PortraitView
 from engine.render.quality import LADDER, Quality
@@ -230,7 +230,7 @@ class DevicePortraitView:
             )
 
         def lay() -> None:
-            lay_back(device, self._part, network.drawn, network.crops, matrices, redrawn.space)
+            lay_back(device, self._part, network.drawn, network.crops, matrices, DETAIL[part], redrawn.space)
 
         return [_Step(cut), _Step(network.queue, network.capturable), _Step(lay)]
 

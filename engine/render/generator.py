@@ -32,6 +32,9 @@ ON_GPU: Mapping[Runtime, RuntimeName] = {"auto": "torch-cuda", "torch-cuda": "to
 LARGE: Final = (
     2  # times the size of the crops keeps a large face sharp: in twice the time on a CPU, hardly more on a GPU
 )
+# How much of a large face's own detail stays where a part is redrawn: lashes and irises are the photograph's, but lines between
+# teeth would be those of the layers, which a network draws elsewhere.
+DETAIL: Final[Mapping[Part, float]] = {"mouth": 0.0, "eye": 0.5}
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,7 +158,7 @@ class Generator:
             drawn = network(crops)
             if share != 1:
                 drawn = drawn * np.array([1, 1, 1, share], np.float32)
-            lay_back(picture, drawn, crops, matrices)
+            lay_back(picture, drawn, crops, matrices, DETAIL[part])
 
 
 def network_inputs(

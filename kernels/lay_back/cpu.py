@@ -8,7 +8,7 @@ import numba
 import numpy as np
 from numpy.typing import NDArray
 
-from kernels.lay_back import EDGE_SHARE, KEPT_DETAIL, LEAST_MATTE
+from kernels.lay_back import EDGE_SHARE, LEAST_MATTE
 
 PARALLEL_FROM_PX = 4096  # under that, waiting for a second thread costs more than it saves
 
@@ -80,6 +80,7 @@ def lay_back(
     drawn: NDArray[np.float32],
     crops: NDArray[np.uint8] | NDArray[np.float16],
     matrices: NDArray[np.float32],
+    detail: float,
 ) -> None:
     """See the package."""
     size = drawn.shape[1]
@@ -90,7 +91,7 @@ def lay_back(
     for answer, crop, matrix in zip(drawn, crops, matrices, strict=True):
         shown = _fade(answer, _ramp(size), crop, layers[1 : size + 1, 1 : size + 1])
         if shown[1] >= 0:
-            _lay(picture, layers, matrix.astype(np.float64), np.array(shown))
+            _lay(picture, layers, matrix.astype(np.float64), np.array(shown), detail)
 
 
 def _lay(
@@ -98,6 +99,7 @@ def _lay(
     layers: NDArray[np.float32],
     matrix: NDArray[np.float64],
     shown: NDArray[np.int64],
+    detail: float,
 ) -> None:
     """One crop, where it shows."""
     corners = (
@@ -110,7 +112,7 @@ def _lay(
     (a, b, c), (d, e, f) = matrix
     scale = 1 / (a * e - b * d)
     inverse = scale * np.array([e, -b, b * f - e * c, -d, a, d * c - a * f])
-    kept = np.float32(KEPT_DETAIL * np.clip(np.hypot(a, d) - 1, 0, 1))
+    kept = np.float32(detail * np.clip(np.hypot(a, d) - 1, 0, 1))
     run = _lay_serial if (right - left) * (bottom - top) < PARALLEL_FROM_PX else _lay_parallel
     run(picture, layers, inverse, shown, kept, left, right, top, bottom)
 

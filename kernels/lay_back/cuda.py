@@ -21,6 +21,7 @@ def lay_back(
     drawn: Buffer,
     crops: Buffer,
     matrices: Buffer,
+    detail: float,
     space: tuple[Buffer, Buffer] | None = None,
 ) -> None:
     """See the package. `space` is the `workspace`; without it there is a new one."""
@@ -35,5 +36,5 @@ def lay_back(
         "lay_back", "lay_back", grid, BLOCK,
         picture, np.int32(picture.row_bytes), np.int32(height), np.int32(width), faded, shown,
         *((crops, none) if whole else (none, crops)), np.int32(crops.shape[3 if whole else 1]), matrices,
-        np.int32(count), np.int32(size),
+        np.int32(count), np.int32(size), np.float32(detail),
     )  # fmt: skip

@@ -7,7 +7,7 @@
 #include "half.cuh"
 #include "pixels.cuh"
 
-constexpr float EDGE_SHARE = 0.08f, KEPT_DETAIL = 0.5f;
+constexpr float EDGE_SHARE = 0.08f;
 constexpr int LEAST_MATTE = 4, THREADS = 256;
 
 struct Shown {
@@ -85,7 +85,7 @@ __device__ static float read(Values values, int x, int y, float fx, float fy, in
 
 extern "C" __global__ void lay_back(byte* picture, int row_bytes, int height, int width, const byte* faded, const Shown* shown,
                                     const byte* bytes, const unsigned short* planes, int channels, const float* matrices, int count,
-                                    int size)
+                                    int size, float detail)
 {
     const int x = blockIdx.x * blockDim.x + threadIdx.x, y = blockIdx.y * blockDim.y + threadIdx.y;
     if (x >= width || y >= height)
@@ -106,7 +106,7 @@ extern "C" __global__ void lay_back(byte* picture, int row_bytes, int height, in
         if (alpha == 0)
             continue;
         const Seen seen = {bytes ? bytes + area * channels * i : nullptr, planes + (bytes ? 0 : area * channels * i), size, channels};
-        const float kept = KEPT_DETAIL * fminf(fmaxf(sqrtf(m[0] * m[0] + m[3] * m[3]) - 1, 0.0f), 1.0f);
+        const float kept = detail * fminf(fmaxf(sqrtf(m[0] * m[0] + m[3] * m[3]) - 1, 0.0f), 1.0f);
         for (int c = 0; c < 3; ++c) {
             const int colour = to_byte(read(layer, x0, y0, fx, fy, c) + kept * (pixel[c] - read(seen, x0, y0, fx, fy, c)));
             pixel[c] = static_cast<byte>((2 * (pixel[c] * (255 - alpha) + colour * alpha) + 255) / 510);

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kernels.composite.reference import composite
-from kernels.lay_back import EDGE_SHARE, KEPT_DETAIL, LEAST_MATTE
+from kernels.lay_back import EDGE_SHARE, LEAST_MATTE
 
 
 def _rounded(values: NDArray[np.float32]) -> NDArray[np.uint8]:
@@ -33,7 +33,11 @@ def _read(values: NDArray[np.uint8], x: NDArray[np.float32], y: NDArray[np.float
 
 
 def _lay(
-    picture: NDArray[np.uint8], faded: NDArray[np.uint8], seen: NDArray[np.uint8], matrix: NDArray[np.float32]
+    picture: NDArray[np.uint8],
+    faded: NDArray[np.uint8],
+    seen: NDArray[np.uint8],
+    matrix: NDArray[np.float32],
+    detail: float,
 ) -> None:
     rows, columns = (np.flatnonzero((faded[..., 3] >= LEAST_MATTE).any(axis)) for axis in (1, 0))
     if not len(rows):
@@ -44,7 +48,7 @@ def _lay(
     u = (m[1, 1] * (x - m[0, 2]) - m[0, 1] * (y - m[1, 2])) / determinant
     v = (m[0, 0] * (y - m[1, 2]) - m[1, 0] * (x - m[0, 2])) / determinant
     layer, soft = (_read(values, u.astype(np.float32), v.astype(np.float32)) for values in (faded, seen))
-    kept = np.float32(KEPT_DETAIL * np.clip(np.hypot(m[0, 0], m[1, 0]) - 1, 0, 1))
+    kept = np.float32(detail * np.clip(np.hypot(m[0, 0], m[1, 0]) - 1, 0, 1))
     colour = _rounded(layer[..., :3] + kept * (picture.astype(np.float32) - soft))
     shown = (u >= columns[0] - 1) & (u <= columns[-1] + 1) & (v >= rows[0] - 1) & (v <= rows[-1] + 1)
     composite(picture, colour, np.where(shown, _rounded(layer[..., 3]), 0).astype(np.uint8), 0, 0)
@@ -55,6 +59,7 @@ def lay_back(
     drawn: NDArray[np.float32],
     crops: NDArray[np.uint8] | NDArray[np.float16],
     matrices: NDArray[np.float32],
+    detail: float,
 ) -> None:
     """See the package."""
     if crops.dtype != np.uint8:
@@ -62,4 +67,4 @@ def lay_back(
     faint = _window(drawn.shape[1])[..., None]
     for answer, crop, matrix in zip(drawn, crops, matrices, strict=True):
         faded = _rounded(np.concatenate([answer[..., :3], 255 * answer[..., 3:] * faint], axis=2))
-        _lay(picture, faded, crop[..., :3], matrix)
+        _lay(picture, faded, crop[..., :3], matrix, detail)
