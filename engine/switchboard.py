@@ -17,7 +17,7 @@ from engine.puppet.format import Puppet, load_puppet
 from engine.puppet.shipped import find_puppet, known_puppets
 from engine.render.blends import BLENDS
 from engine.render.device import open_device
-from engine.render.generator import LARGE, load_networks, networks_on
+from engine.render.generator import ON_GPU, load_networks, networks_on, scale_of
 from engine.render.modes import MODES, Stage, open_view
 from engine.render.occlusion import load_occlusion
 from engine.render.scene import Scene
@@ -45,8 +45,8 @@ class Switchboard:
         self._mode: ModeName = config.mode
         self._puppet = self._first = find_puppet(config.puppet)
         self._asked: dict[str, Callable[[], None]] = {}  # one of a kind: a key that is held asks thirty times a second
-        networks = load_networks(config.runtime, tell, LARGE if config.crops == "large" else 1)
-        there = networks_on(config.device, config.runtime, networks, tell, 1 if config.crops == "small" else LARGE)
+        networks = load_networks(config.runtime, tell, scale_of(config.crops, config.runtime))
+        there = networks_on(config.device, config.runtime, networks, tell, scale_of(config.crops, ON_GPU[0]))
         blend = None if config.blend == "auto" else config.blend
         self._stage = Stage(
             config.size, networks, blend, config.play, config.pose == "absolute", config.mirror,

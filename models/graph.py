@@ -95,7 +95,7 @@ class _Graph:
         wide = self.add("Sub", opened, self.number(detail.narrow))
         wide = self.add("Mul", wide, self.number(1 / (detail.wide - detail.narrow)))
         wide = self.add("Clip", wide, self.number(0), self.number(1))
-        kept = self.add("Mul", wide, self.mean_around(inside, 3))
+        kept = self.add("Mul", wide, self.mean_around(inside, detail.rim_px))
         fine = self.add("Sub", warp, self.mean_around(warp, detail.window_px))
         added = self.add("Mul", self.add("Mul", kept, self.number(detail.share)), fine)
         return self.add("Clip", self.add("Add", colour, added), self.number(-1), self.number(1))

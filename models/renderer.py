@@ -81,7 +81,7 @@ def with_detail(x: Tensor, colour: Tensor, detail: Detail) -> Tensor:
     inside, warp = (x[:, INSIDE] + 1) / 2, x[:, WARP]
     opened = inside.mean((2, 3), keepdim=True)
     wide = ((opened - detail.narrow) / (detail.wide - detail.narrow)).clamp(0, 1)
-    kept = wide * _mean_around(inside, 3)
+    kept = wide * _mean_around(inside, detail.rim_px)
     fine = warp - _mean_around(warp, detail.window_px)
     return (colour + detail.share * kept * fine).clamp(-1, 1)
 

@@ -21,7 +21,7 @@ from engine.puppet.format import Puppet
 from engine.render.device import open_device
 from engine.render.device_portrait import DevicePortraitView
 from engine.render.frame_table import FrameTable
-from engine.render.generator import LARGE, PARTS, Networks, load_networks, networks_on, places_of
+from engine.render.generator import LARGE, PARTS, Networks, load_networks, places_of
 from engine.render.modes import Stage, open_view
 from engine.render.patch import Patch
 from engine.render.portrait_view import PortraitView
@@ -95,7 +95,7 @@ def test_the_picture_is_the_cpus(
 @pytest.mark.skipif(gpu() is None, reason="no GPU, or no PyCUDA")
 @pytest.mark.parametrize("runtime", GPU_RUNTIMES)
 def test_networks_in_the_gpus_memory_draw_what_they_draw_from_the_cpu(runtime: RuntimeName, bruno: Puppet) -> None:
-    drawn_by = networks_on("gpu", runtime, None)
+    drawn_by = load_networks(runtime, scale=LARGE)
     device = gpu()
     assert drawn_by is not None
     assert device is not None

@@ -33,7 +33,7 @@ from engine.output.stage import OutputStage
 from engine.puppet.format import Puppet
 from engine.render import generator as generator_module
 from engine.render.crops import PLACES, Place, crop_matrix, draw_geometry, to_crop
-from engine.render.generator import PARTS, Networks, load_networks, networks_on
+from engine.render.generator import PARTS, Networks, load_networks, networks_on, scale_of
 from engine.render.photograph import Photograph
 from engine.render.portrait import Portrait
 from engine.render.portrait_view import PortraitView
@@ -145,9 +145,14 @@ def test_what_a_gpu_draws_is_redrawn_in_its_memory(in_torch: list[str]) -> None:
     assert found is not None
     assert (found.runtime, set(in_torch)) == ("torch-cuda", {"torch-cuda"})
     assert str(found).endswith("crops of 2 times the size")
-    assert networks_on("gpu", "tensorrt", others) is not others
-    assert in_torch[-1] == "tensorrt"
-    for device, runtime in (("gpu", "openvino"), ("gpu", "none"), ("cpu", "auto"), ("emulated", "auto")):
+    assert "times" not in str(networks_on("gpu", "auto", others, scale=1))
+    for device, runtime in (
+        ("gpu", "openvino"),
+        ("gpu", "tensorrt"),
+        ("gpu", "none"),
+        ("cpu", "auto"),
+        ("emulated", "auto"),
+    ):
         assert networks_on(device, runtime, others) is others
 
 
@@ -161,11 +166,21 @@ def test_without_torch_on_a_gpu_others_redraw_and_why_is_told(monkeypatch: pytes
     assert told == ["networks on the CPU: torch-cuda: torch finds no CUDA device"]
 
 
-@pytest.mark.parametrize(("crops", "scale"), [("auto", 1), ("small", 1), ("large", 2)])
-def test_crops_are_as_large_as_asked_for(crops: CropsName, scale: int) -> None:
-    scene = Switchboard(RunConfig(runtime="openvino", size=(160, 90), crops=crops)).scene
-    assert scene.runtime.endswith("crops of 2 times the size") is (scale == 2)
-    assert scene.draw(performance({"jawOpen": 0.8})).any()
+@pytest.mark.parametrize(("crops", "on_cpu", "on_gpu"), [("auto", 1, 2), ("small", 1, 1), ("large", 2, 2)])
+def test_crops_are_as_large_as_asked_for(crops: CropsName, on_cpu: int, on_gpu: int) -> None:
+    assert [scale_of(crops, runtime) for runtime in ("auto", "openvino")] == [on_cpu] * 2
+    assert [scale_of(crops, runtime) for runtime in ("torch-cuda", "tensorrt")] == [on_gpu] * 2
+
+
+def test_a_run_draws_in_large_crops() -> None:
+    """They are other pictures, of the same mouth."""
+    small, large = (
+        Switchboard(RunConfig(runtime="openvino", size=(640, 360), crops=crops)).scene for crops in ("small", "large")
+    )
+    assert (small.runtime, large.runtime.startswith(f"{small.runtime}, crops of 2")) == (small.runtime, True)
+    shout = performance({"jawOpen": 0.8})
+    away = np.abs(small.draw(shout).astype(int) - large.draw(shout)).max(2)
+    assert 0 < (away > 3).mean() < 0.02
 
 
 @pytest.mark.parametrize("part", PARTS)
@@ -199,7 +214,7 @@ def test_a_mouth_that_opens_wide_keeps_the_layers_detail(height_px: int, scale: 
     )
     inside, warp = crops[0, ..., INSIDE].astype(np.float32) / 255, crops[0, ..., :3].astype(np.float32)
     wide = np.clip((inside.mean() - config.detail.narrow) / (config.detail.wide - config.detail.narrow), 0, 1)
-    soft = wide * mean_around(inside, 3)[..., None]
+    soft = wide * mean_around(inside, config.detail.rim_px)[..., None]
     fine = warp - mean_around(warp, config.detail.window_px)
     wanted = np.clip(plain[..., :3] + config.detail.share * soft * fine, 0, 255)
     assert np.allclose(kept[..., :3], wanted, atol=0.1)

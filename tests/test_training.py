@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
@@ -18,7 +19,16 @@ from engine.render.crops import Part
 from engine.render.generator import PARTS
 from engine.track.facemesh import find_faces
 from models.config import CONFIGS, INPUTS
-from tools.training_pairs import Footage, Pairs, load_clip, load_stills
+from tools.training_pairs import (
+    HELD_OUT,
+    LARGE_UNIT_PX,
+    SMALL_COPIES,
+    Footage,
+    Pairs,
+    load_clip,
+    load_large,
+    load_stills,
+)
 from tools.training_pool import READY, Pool, Supply
 
 
@@ -78,6 +88,38 @@ def test_units_are_complete_and_differ(data: Path, part: Part) -> None:
         assert unit[..., -1].max() > 200  # the part is in the crop
         away.append(np.abs(unit[..., :3].astype(int) - unit[..., 10:13]).mean())
     assert max(away) > 5  # the warp isn't the truth
+
+
+def test_large_portraits_are_shrunk_and_some_are_kept_for_evaluation(
+    tmp_path: Path, bruno: Puppet, ada: Puppet
+) -> None:
+    names = ["sample_1x2_00.jpg", f"sample_{HELD_OUT[0]}.jpg"]
+    pictures, points = zip(
+        *((p.references[0].picture, p.references[0].landmarks_px) for p in (bruno, ada)), strict=True
+    )
+    _save_stills(tmp_path / "large", names, list(pictures), list(points))
+    (taught,), (kept,) = (load_large(tmp_path / "large", held_out=held_out) for held_out in (False, True))
+    assert [taught.name, kept.name] == names
+    assert lm.inter_ocular(taught.landmarks_px[0]) <= LARGE_UNIT_PX + 1
+
+
+def test_large_crops_show_the_same_as_small_ones(data: Path, tmp_path: Path, bruno: Puppet) -> None:
+    """Of one seed, both move in the same way; what is kept for evaluation is in neither."""
+    _save_stills(tmp_path / "large", ["a.png"], [bruno.references[0].picture], [bruno.references[0].landmarks_px])
+    small, large = (Pairs("mouth", data, 3, scale=scale, large=tmp_path / "large") for scale in (1, 2))
+    (one,), (other,) = (pairs.units_of(pairs.large[0]) for pairs in (small, large))
+    assert other.shape == (2, 2 * one.shape[1], 2 * one.shape[2], one.shape[3])
+    truth = slice(INPUTS, INPUTS + 3)
+    halved = cv2.resize(other[0, ..., truth], one.shape[2:0:-1], interpolation=cv2.INTER_AREA)
+    assert np.abs(halved.astype(int) - one[0, ..., truth]).mean() < 3
+    copy = tmp_path / "copies"
+    shutil.copytree(data, copy)
+    (copy / "stills_synth" / "a.png").rename(copy / "stills_synth" / f"a_{SMALL_COPIES[0]}.png")
+    table = dict(np.load(copy / "stills_synth" / "landmarks.npz"))
+    np.savez(
+        copy / "stills_synth" / "landmarks.npz", **table | {"names": np.array([f"a_{SMALL_COPIES[0]}.png", "b.png"])}
+    )
+    assert len(Pairs("mouth", copy, 0)._stills) == len(Pairs("mouth", data, 0)._stills) - 1
 
 
 def test_the_same_seed_gives_the_same_units(data: Path) -> None:

@@ -2,8 +2,8 @@
 
 Begins with the shipped weights, unless told `--anew`. `--large DATA/portraits_hi` trains every other step in crops of twice the
 size, which GPUs draw in: the same weights for both. Runs on a GPU where there is one, else on the CPU, in bf16. Writes to
-OUT/PART: `checkpoint.pt` (go on from it by calling the same command again), `weights.pt` (EMA), `log.jsonl`, `sheet.png` (warp,
-generator, truth). `tools.ship_renderer` makes shipped weights of it. Needs the extra `train`.
+OUT/PART: `checkpoint.pt` (go on from it by calling the same command again), `weights.pt` (EMA), `log.jsonl`, `sheet.png` and
+`sheet_large.png` (warp, generator, truth). `tools.ship_renderer` makes shipped weights of it. Needs the extra `train`.
 
 Losses: L1 and gradients, weighted on the part; features and hinge of a PatchGAN (Isola et al., "Image-to-Image Translation
 with Conditional Adversarial Networks", CVPR 2017; Wang et al., pix2pixHD, CVPR 2018, section 3.2) with instance norm;
@@ -27,7 +27,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from engine.render.crops import Part
-from engine.render.generator import PARTS
+from engine.render.generator import LARGE, PARTS
 from models.config import CONFIGS, INPUTS
 from models.renderer import DRAWING, REFERENCE, WARP, Renderer
 from models.torch_runtime import load_into
@@ -202,18 +202,23 @@ class Trainer:
 
 
 def pools_of(part: Part, data: Path, large: Path | None, workers: int, device: torch.device) -> list[Pool]:
-    """What each size of crops is trained with: the network's own, and twice that where there are large portraits. Half of the
-    processes make each."""
+    """What each size of crops is trained with: the network's own, and twice that where there are large portraits. The processes
+    are shared out; ValueError where there are too few. On a GPU each takes up to 10 GB of its memory."""
     pools: list[Pool] = []
-    scales = (1,) if large is None else (1, 2)
-    for scale in scales:
+    scales = scales_of(large)
+    for number, scale in enumerate(scales):
         fewer, size = scale**2, scale * CONFIGS[part].size_px
         shape = (2, size, size, INPUTS + 4)
         supply = Supply(shape, BATCH[device.type] // fewer, POOL[device.type] // fewer, USES)
         pairs = partial(Pairs, part, data, scale=scale, large=large if scale > 1 else None)
         store = DeviceStore(supply.kept, shape, device)
-        pools.append(Pool(pairs, supply, max(1, workers // len(scales)), store))
+        pools.append(Pool(pairs, supply, len(range(number, workers, len(scales))), store))
     return pools
+
+
+def scales_of(large: Path | None) -> tuple[int, ...]:
+    """How many times the network's size the crops are that it is trained in."""
+    return (1,) if large is None else (1, LARGE)
 
 
 def run(
@@ -221,19 +226,21 @@ def run(
 ) -> Iterator[dict[str, float]]:
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     torch.backends.cudnn.benchmark = True
+    trainer, random = Trainer(part, out, device, len(scales_of(large)), anew=anew), np.random.default_rng()
     pools = pools_of(part, data, large, workers, device)
-    trainer, random = Trainer(part, out, device, len(pools), anew=anew), np.random.default_rng()
     recent, course = [list[dict[str, Tensor]]() for _ in pools], trainer.course
+    shown: dict[int, Batch] = {}  # the last of each size
     while course.seconds < 60 * minutes:
         scale = course.step % len(pools)
         units = pools[scale].batch(random)
         if part == "mouth":  # the right eye is mirrored already: all eyes look alike
             units = mirrored(units, random)
-        batch = Batch.of(units, random)
-        recent[scale].append(trainer.train(batch, scale, course.seconds / (60 * minutes)))
+        shown[scale] = Batch.of(units, random)
+        recent[scale].append(trainer.train(shown[scale], scale, course.seconds / (60 * minutes)))
         if course.step % LOG_STEPS[device.type] == 0 or course.seconds >= 60 * minutes:
             course.save()
-            trainer.sheet(batch, out / "sheet.png")
+            for number, batch in shown.items():
+                trainer.sheet(batch, out / ("sheet_large.png" if number else "sheet.png"))
             yield {"step": course.step, "minutes": course.seconds / 60} | {
                 f"{name}, {scale + 1}x" if scale else name: value
                 for scale, pool in enumerate(pools)
@@ -255,7 +262,7 @@ def main() -> None:
     parser.add_argument("--large", type=Path, help="folder of large portraits: train crops of twice the size too")
     parser.add_argument("--out", type=Path, default=Path("out/train"))
     parser.add_argument("--minutes", type=float, default=90)
-    parser.add_argument("--workers", type=int, default=1, help="processes that make pairs")
+    parser.add_argument("--workers", type=int, default=2, help="processes that make pairs, one at least for each size")
     parser.add_argument("--anew", action="store_true", help="from random weights rather than from the shipped ones")
     asked = parser.parse_args()
     out = asked.out / asked.part

@@ -45,8 +45,9 @@ SHOUT_ODDS = 6.0  # of a still that shows the inside of a mouth, beside 1 to 4 o
 SLIP = 0.012  # error of landmarks as retargeting makes it, inter-ocular distances, in one photograph of two
 NOISE = 0.003  # the same from one picture to the next
 LARGE_SHARE = 0.6  # of the photographs of large crops: large portraits
-LARGE_UNIT_PX = 180.0  # inter-ocular distance that those are shrunk to; crops of twice the size hold 160
-HELD_OUT = ("2x4_00", "3x6_07", "3x6_13", "3x6_16")  # ends of names of large portraits, kept for evaluation
+LARGE_UNIT_PX = 180.0  # inter-ocular distance that larger ones are shrunk to; crops of twice the size hold 160
+HELD_OUT = ("2x4_00", "3x6_07", "3x6_13", "3x6_16")  # ends of names of large portraits, kept for evaluation,
+SMALL_COPIES = ("2x4_00_00", "3x6_01_01", "3x6_02_01", "3x6_02_04")  # and of the same pictures among the stills
 
 Picture = NDArray[np.uint8]
 Truth = tuple[Picture, lm.Points]
@@ -97,8 +98,8 @@ def load_stills(folder: Path) -> list[Footage]:
 
 
 def load_large(folder: Path, *, held_out: bool = False) -> list[Footage]:
-    """Large portraits of a folder as `load_stills` reads it, shrunk to faces of LARGE_UNIT_PX: those to train with, or those
-    that are HELD_OUT."""
+    """Large portraits of a folder as `load_stills` reads it, at most LARGE_UNIT_PX between the eyes: those to train with, or
+    those that are HELD_OUT."""
     named = [still for still in load_stills(folder) if Path(still.name).stem.endswith(HELD_OUT) == held_out]
     return [_shrunk(still, min(1.0, LARGE_UNIT_PX / lm.inter_ocular(still.landmarks_px[0]))) for still in named]
 
@@ -123,11 +124,12 @@ class Pairs:
         held_out: bool = False,
     ) -> None:
         self._size, self._places = scale * CONFIGS[part].size_px, places_of(part)
-        self._large = [] if large is None else load_large(large, held_out=held_out)
-        self._large_odds = _odds(np.array([_appeal(still) for still in self._large] or [1.0]))
+        self.large = [] if large is None else load_large(large, held_out=held_out)
+        self._large_odds = _odds(np.array([_appeal(still) for still in self.large] or [1.0]))
         self._random = np.random.default_rng(seed)
         self._clips = [load_clip(path) for path in sorted((folder / "clips").glob("*.mp4"))]
-        self._stills = [s for sub in sorted(folder.glob("stills_*")) for s in load_stills(sub)]
+        stills = [s for sub in sorted(folder.glob("stills_*")) for s in load_stills(sub)]
+        self._stills = [s for s in stills if not Path(s.name).stem.endswith(SMALL_COPIES)]
         self._couples = [s for s in self._stills if len(s.pictures) > 1]
         self._clip_odds = _odds(np.array([len(c.pictures) for c in self._clips]) ** 0.5)
         self._still_odds = _odds(np.array([_appeal(still) for still in self._stills]))
@@ -142,18 +144,14 @@ class Pairs:
 
     def units(self) -> list[NDArray[np.uint8]]:
         """Units from one photograph."""
-        if self._large and self._random.random() < LARGE_SHARE:
-            return self.large_units()
+        if self.large and self._random.random() < LARGE_SHARE:
+            return self.units_of(self.large[self._random.choice(len(self.large), p=self._large_odds)])
         draw = self._random.random()
         if draw < STILL_SHARE:
-            return self._from_still(self._stills[self._random.choice(len(self._stills), p=self._still_odds)])
+            return self.units_of(self._stills[self._random.choice(len(self._stills), p=self._still_odds)])
         if draw < STILL_SHARE + 0.12 and self._couples:
             return self._from_couple(self._couples[self._random.integers(len(self._couples))])
         return self._from_clip(self._random.choice(len(self._clips), p=self._clip_odds))
-
-    def large_units(self) -> list[NDArray[np.uint8]]:
-        """Units from a large portrait."""
-        return self._from_still(self._large[self._random.choice(len(self._large), p=self._large_odds)])
 
     def _from_clip(self, number: int) -> list[NDArray[np.uint8]]:
         clip, lips_apart = self._clips[number], self._lips_apart[number]
@@ -172,7 +170,7 @@ class Pairs:
         portrait = Portrait(Photograph(couple.pictures[i], couple.landmarks_px[i]))
         return self._of(portrait, couple.pictures[i], [(couple.pictures[j], couple.landmarks_px[j])] * 2)
 
-    def _from_still(self, still: Footage) -> list[NDArray[np.uint8]]:
+    def units_of(self, still: Footage) -> list[NDArray[np.uint8]]:
         """Move the still away, and bring it back."""
         i = self._random.integers(len(still.pictures))
         ((truth, points),) = self._shouting([(still.pictures[i], still.landmarks_px[i])])

@@ -21,14 +21,19 @@ class Course:
     """How far a run is, with what it consists of: in OUT/checkpoint.pt, from which it goes on. OUT/weights.pt is the mean."""
 
     def __init__(self, out: Path, parts: Mapping[str, Any], device: torch.device) -> None:
-        """`parts` are modules and optimisers by name; `average` is what is shipped."""
+        """`parts` are modules and optimisers by name; `average` is what is shipped. ValueError for a checkpoint of others."""
         self.step, self.seconds = 0, 0.0
         self._out, self._parts, self._last_s = out, parts, time.monotonic()
         out.mkdir(parents=True, exist_ok=True)
         if self._checkpoint.exists():
             state = torch.load(self._checkpoint, map_location=device, weights_only=True)
-            for name, part in parts.items():
-                part.load_state_dict(state[name])
+            try:
+                for name, part in parts.items():
+                    part.load_state_dict(state[name])
+            except (KeyError, ValueError, RuntimeError) as error:
+                raise ValueError(
+                    f"{self._checkpoint} is of a run of another kind: name another --out, or delete it"
+                ) from error
             self.step, self.seconds = state["step"], state["seconds"]
 
     @property

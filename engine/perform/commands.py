@@ -70,6 +70,7 @@ def replay(
     pose: options.Pose = None,
     strength: options.Strength = None,
     runtime: options.Runtime = None,
+    crops: options.Crops = None,
     loop: Annotated[bool, typer.Option("--loop", help="Over and over.")] = False,
     seconds: options.Seconds = None,
     report: options.Report = None,
@@ -82,7 +83,7 @@ def replay(
 
     settings = options.settings_of(
         config, strength=strength, attribute=attribute, badge=badge, camera=performance, puppet=puppet, mode=mode,
-        blend=blend, play=play, output=output, size=size, mirror=mirror, pose=pose, runtime=runtime, seconds=seconds,
-        report=report,
+        blend=blend, play=play, output=output, size=size, mirror=mirror, pose=pose, runtime=runtime, crops=crops,
+        seconds=seconds, report=report,
     )  # fmt: skip
     run_loop(settings, console, Replay(find_performance(performance), loop=loop))

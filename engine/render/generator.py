@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from engine.errors import ConfigError
 from engine.face.retarget import Target
-from engine.names import DeviceName
+from engine.names import CropsName, DeviceName
 from engine.render.crops import PLACES, Part, Place, crop_matrices, draw_geometries
 from kernels.crop_normalise import CHANNELS
 from kernels.crop_normalise.cpu import crop, crop_normalise
@@ -28,10 +28,8 @@ from models.weights import DamagedWeightsError
 Loaded = TypeVar("Loaded")
 Runtime = RuntimeName | Literal["auto", "none"]
 PARTS: tuple[Part, ...] = ("mouth", "eye")  # those with shipped weights
-ON_GPU: Mapping[Runtime, RuntimeName] = {"auto": "torch-cuda", "torch-cuda": "torch-cuda", "tensorrt": "tensorrt"}
-LARGE: Final = (
-    2  # times the size of the crops keeps a large face sharp: in twice the time on a CPU, hardly more on a GPU
-)
+ON_GPU: Final[tuple[RuntimeName, ...]] = ("torch-cuda", "tensorrt")
+LARGE: Final = 2  # times the size keeps a large face sharp, in 2 to 3 times the time on a CPU, hardly more on a GPU
 # How much of a large face's own detail stays where a part is redrawn: lashes and irises are the photograph's, but lines between
 # teeth would be those of the layers, which a network draws elsewhere.
 DETAIL: Final[Mapping[Part, float]] = {"mouth": 0.0, "eye": 0.5}
@@ -71,6 +69,11 @@ def load_networks(
     return loaded(runtime, lambda name: _load_parts(name, tell, scale), tell)
 
 
+def scale_of(crops: CropsName, runtime: Runtime) -> int:
+    """How many times their size a runtime's crops are: with `auto` large where it is a GPU's."""
+    return LARGE if crops == "large" or (crops == "auto" and runtime in ON_GPU) else 1
+
+
 def networks_on(
     device: DeviceName,
     runtime: Runtime,
@@ -78,12 +81,12 @@ def networks_on(
     tell: Callable[[str], object] = lambda reason: None,
     scale: int = LARGE,
 ) -> Networks | None:
-    """Networks for pictures that `device` draws: on a GPU those that work in its memory, if they can be had (`tell` hears why
-    not) and no other runtime is named, else the same `others` as for pictures that the CPU draws."""
-    if device != "gpu" or runtime not in ON_GPU:
+    """Networks for pictures that `device` draws: with `auto` and on a GPU those that work in its memory, where they can be had
+    (`tell` hears why not), else the same `others` as for pictures that the CPU draws."""
+    if device != "gpu" or runtime != "auto":
         return others
     try:
-        return _load_parts(ON_GPU[runtime], tell, scale)
+        return _load_parts(ON_GPU[0], tell, scale)
     except UnavailableError as error:
         tell(f"networks on the CPU: {error}")
         return others
