@@ -129,8 +129,8 @@ class RunConfig(BaseModel):
     )
     crops: CropsName = Field(
         default="auto",
-        description="of mouth and eyes, that networks redraw: small, large (sharper where a face is large, in 2 to 3 times the "
-        "time), or auto: large where networks work on a GPU",
+        description="of mouth and eyes, that networks redraw: small, large (sharper where a face is large, in 4 to 5 times the "
+        "time on a CPU), or auto: large where networks work on a GPU",
     )
     landmarks: LandmarkName = Field(
         default="openvino", description="what runs MediaPipe's network for the performer's face, or mediapipe itself"

@@ -46,7 +46,7 @@ Runtime = Annotated[
     str | None, typer.Option(help="Of the networks: auto, none, openvino, torch-cpu, torch-cuda, tensorrt.")
 ]
 Crops = Annotated[
-    str | None, typer.Option(help="That networks redraw: small, large (sharper), or auto: large on a GPU.")
+    str | None, typer.Option(help="That networks redraw: small, large (sharper), or auto: large if they work on a GPU.")
 ]
 NeutralFace = Annotated[str | None, typer.Option(help="auto, or first: the first face is the neutral one.")]
 Seconds = Annotated[float | None, typer.Option(help="Stop after so long.")]

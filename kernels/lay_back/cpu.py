@@ -20,8 +20,8 @@ def _byte(value):  # type: ignore[no-untyped-def]
 
 @numba.njit(cache=True, nogil=True)
 def _fade(drawn, ramp, crop, layers):  # type: ignore[no-untyped-def]
-    """Round colour and faded matte, and put the crop beside them: (size, size, 8), of which the last is nothing, so that a
-    reading is whole vectors. Returns first and last column, first and last row in which the matte shows, or none."""
+    """Round colour and faded matte, and put the crop beside them: (size, size, 7). Returns first and last column,
+    first and last row in which the matte shows, or none."""
     size = drawn.shape[0]
     x0, x1, y0, y1 = size, -1, size, -1
     for y in range(size):
@@ -37,30 +37,37 @@ def _fade(drawn, ramp, crop, layers):  # type: ignore[no-untyped-def]
     return x0, x1, y0, y1
 
 
+@numba.njit(cache=True, nogil=True, inline="always")
+def _mixed(layers, i, j, shares, k):  # type: ignore[no-untyped-def]
+    """A channel of four neighbours."""
+    right, below, (a, b, c, d) = i + np.uint32(1), j + np.uint32(1), shares
+    return layers[j, i, k] * a + layers[j, right, k] * b + layers[below, i, k] * c + layers[below, right, k] * d
+
+
 @numba.njit(cache=True, nogil=True)
 def _lay_row(picture, layers, inverse, shown, kept, left, right, y):  # type: ignore[no-untyped-def]
-    """`layers` has a rim of zeros, one pixel before and two behind."""
-    read = np.empty(8, np.float32)
-    first_u, last_u, first_v, last_v = shown[0] - 1, shown[1] + 1, shown[2] - 1, shown[3] + 1
-    one, half = np.float32(1), np.float32(0.5)
-    for x in range(left, right):
-        u = inverse[0] * x + inverse[1] * y + inverse[2]
-        v = inverse[3] * x + inverse[4] * y + inverse[5]
+    """`layers` has a rim of zeros, one pixel before and two behind. Where its matte is nothing, nothing else is read."""
+    one, half, whole = np.float32(1), np.float32(0.5), np.int32(255)
+    first_u, last_u, first_v, last_v = shown[0], shown[1] + 2, shown[2], shown[3] + 2  # in the rimmed layers
+    from_u = np.float32(inverse[0] * left + inverse[1] * y + inverse[2] + 1)
+    from_v = np.float32(inverse[3] * left + inverse[4] * y + inverse[5] + 1)
+    step_u, step_v = np.float32(inverse[0]), np.float32(inverse[3])
+    for n in range(right - left):
+        u, v = from_u + step_u * np.float32(n), from_v + step_v * np.float32(n)
         if u < first_u or u > last_u or v < first_v or v > last_v:
             continue
-        i, j = np.uintp(u + 1), np.uintp(v + 1)  # both are at least 0
-        fx, fy = np.float32(u + 1 - i), np.float32(v + 1 - j)
-        a, b = layers[j, i], layers[j, i + np.uintp(1)]
-        c, d = layers[j + np.uintp(1), i], layers[j + np.uintp(1), i + np.uintp(1)]
-        for k in range(8):
-            read[k] = (a[k] * (one - fx) + b[k] * fx) * (one - fy) + (c[k] * (one - fx) + d[k] * fx) * fy
-        alpha = np.int32(read[3] + half)
+        i, j = np.uint32(u), np.uint32(v)
+        fx, fy = u - np.float32(i), v - np.float32(j)
+        shares = (one - fx) * (one - fy), fx * (one - fy), (one - fx) * fy, fx * fy
+        alpha = np.int32(_mixed(layers, i, j, shares, 3) + half)
         if alpha == 0:
             continue
         for k in range(3):
-            below = np.int32(picture[y, x, k])
-            colour = np.int32(_byte(read[k] + kept * (np.float32(below) - read[4 + k])))
-            picture[y, x, k] = (2 * (below * (255 - alpha) + colour * alpha) + 255) // 510
+            below, drawn = np.int32(picture[y, left + n, k]), _mixed(layers, i, j, shares, k)
+            if kept > 0:
+                drawn += kept * (np.float32(below) - _mixed(layers, i, j, shares, 4 + k))
+            colour = np.int32(_byte(drawn))
+            picture[y, left + n, k] = (2 * (below * (whole - alpha) + colour * alpha) + whole) // np.int32(510)
 
 
 @numba.njit(cache=True, nogil=True)
@@ -87,7 +94,7 @@ def lay_back(
     if crops.dtype != np.uint8:
         planes = np.floor((crops[:, :3].astype(np.float32) + 1) * np.float32(127.5) + np.float32(0.5))
         crops = np.clip(planes, 0, 255).astype(np.uint8).transpose(0, 2, 3, 1)
-    layers = np.zeros((size + 3, size + 3, 8), np.float32)
+    layers = np.zeros((size + 3, size + 3, 7), np.float32)
     for answer, crop, matrix in zip(drawn, crops, matrices, strict=True):
         shown = _fade(answer, _ramp(size), crop, layers[1 : size + 1, 1 : size + 1])
         if shown[1] >= 0:
