@@ -2,7 +2,10 @@
 
 The graph is that of `models/renderer.py` with the batch norms folded into the convolutions; a test holds both together.
 No exported file is shipped, and torch is not needed. With `half` all weights and numbers inside are fp16, as TensorRT's
-strongly typed networks want it, and so are the crops, which come as the kernel `crop_normalise` leaves them on a GPU.
+strongly typed networks want it, and so are the crops, which come as the kernel `crop_normalise` leaves them on a GPU. `whole`
+convolves in whole numbers of 8 bits (Jacob et al., "Quantization and Training of Neural Networks for Efficient
+Integer-Arithmetic-Only Inference", CVPR 2018, section 2): answers of layers in 255 steps up to their peak, kernels in 63 to
+either side for each channel; what follows the last convolution stays in f32.
 
     crops   (n, size, size, inputs) uint8, or with `half` (n, inputs, size, size) float16 in [-1, 1]
     drawn   (n, size, size, outputs) float32: colour BGR in [0, 255] where the network draws one, matte in [0, 1]
@@ -18,24 +21,30 @@ from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
 from models.config import Detail, RendererConfig
-from models.weights import Weights
+from models.weights import PEAK, Weights
 
 OPSET, IR_VERSION = 17, 8  # read by OpenVINO 2023 and TensorRT 8.6 and later
 EPSILON = 1e-5  # of torch's batch norm
+LARGEST_WEIGHT = 63  # of whole numbers: processors without VNNI add two products in 16 bits
 
 
-def build_graph(weights: Weights, config: RendererConfig, count: int, *, half: bool = False) -> onnx.ModelProto:
-    """The graph for `count` crops at a time."""
-    graph = _Graph(weights, config, np.float16 if half else np.float32)
+def build_graph(
+    weights: Weights, config: RendererConfig, count: int, *, half: bool = False, whole: bool = False
+) -> onnx.ModelProto:
+    """The graph for `count` crops at a time. KeyError when it is to be `whole` and the weights have no peaks."""
+    graph = _Graph(_with_shared_peaks(weights, config) if whole else weights, config, half, whole)
     planes = "crops" if half else graph.from_bytes("crops")
     x = graph.add("SpaceToDepth", planes, blocksize=2)
+    if whole:
+        x = graph.in_bytes(x, 1 / 127, np.int8)
     skips = []
     for level in range(4):
         x = graph.conv_relu(x, f"down.{level}", stride=1 if level == 0 else 2)
         skips.append(x)
     for block in range(config.blocks):
-        inner = graph.conv_relu(x, f"bottom.{block}.first")
-        x = graph.add("Relu", graph.add("Add", x, graph.conv(inner, f"bottom.{block}.second")))
+        name = f"bottom.{block}"
+        inner = graph.conv(graph.conv_relu(x, f"{name}.first"), f"{name}.second")
+        x = graph.relu(graph.add("Add", x, inner), name)
     for level in range(3):
         x = graph.conv_relu(graph.add("Concat", graph.twice(x), skips[2 - level], axis=1), f"up.{level}")
     x = graph.add("DepthToSpace", graph.plain(x, "head"), blocksize=2, mode="CRD")
@@ -43,13 +52,22 @@ def build_graph(weights: Weights, config: RendererConfig, count: int, *, half: b
     return graph.model(count)
 
 
+def _with_shared_peaks(weights: Weights, config: RendererConfig) -> Weights:
+    """The weights with one peak for both halves of each concatenation: bytes with different steps can't be joined as they are."""
+    shared = dict(weights)
+    for skip, below in (("down.2", f"bottom.{config.blocks - 1}"), ("down.1", "up.0"), ("down.0", "up.1")):
+        shared[skip + PEAK] = shared[below + PEAK] = np.maximum(weights[skip + PEAK], weights[below + PEAK])
+    return shared
+
+
 class _Graph:
     """Nodes and constants under construction; every method returns the name of what it added."""
 
-    def __init__(self, weights: Weights, config: RendererConfig, dtype: type[np.float16] | type[np.float32]) -> None:
+    def __init__(self, weights: Weights, config: RendererConfig, half: bool, whole: bool) -> None:
         first = "down.0.0.weight"  # torch unshuffles to channel * 4 + block, ONNX to block * channels + channel
         kernel = weights[first].reshape(-1, config.inputs, 4, 3, 3).swapaxes(1, 2).reshape(weights[first].shape)
-        self._weights, self._config, self._dtype = weights | {first: kernel}, config, dtype
+        self._weights, self._config, self._whole = weights | {first: kernel}, config, whole
+        self._dtype = np.float16 if half else np.float32
         self._nodes: list[onnx.NodeProto] = []
         self._constants: list[onnx.TensorProto] = []
 
@@ -102,8 +120,10 @@ class _Graph:
 
     def mean_around(self, x: str, window_px: int) -> str:
         """The mean over a window around each pixel, of what lies in the picture."""
-        pads = [window_px // 2] * 4
-        return self.add("AveragePool", x, kernel_shape=[window_px] * 2, pads=pads, count_include_pad=0)
+        half = window_px // 2
+        for shape, pads in (([window_px, 1], [half, 0, half, 0]), ([1, window_px], [0, half, 0, half])):
+            x = self.add("AveragePool", x, kernel_shape=shape, pads=pads, count_include_pad=0)
+        return x
 
     def split(self, x: str, *channels: int) -> list[str]:
         """A part for each count of channels."""
@@ -125,7 +145,17 @@ class _Graph:
 
     def conv_relu(self, x: str, name: str, stride: int = 1) -> str:
         """The same with a ReLU after it."""
-        return self.add("Relu", self.conv(x, name, stride))
+        return self.relu(self.conv(x, name, stride), name)
+
+    def relu(self, x: str, name: str) -> str:
+        """What is positive of the layer `name`, in the bytes of its peak."""
+        x = self.add("Relu", x)
+        return self.in_bytes(x, self._weights[name + PEAK] / 255, np.uint8) if self._whole else x
+
+    def in_bytes(self, x: str, step: Any, kind: type[np.int8] | type[np.uint8]) -> str:
+        """Numbers as bytes of that kind hold them, in steps."""
+        step_and_zero = self.number(step), self.constant(np.array(0, kind))
+        return self.add("DequantizeLinear", self.add("QuantizeLinear", x, *step_and_zero), *step_and_zero)
 
     def plain(self, x: str, name: str) -> str:
         """A convolution with its own bias."""
@@ -138,8 +168,18 @@ class _Graph:
         return self.add("Resize", x, "", scales, **how)
 
     def _convolve(self, x: str, kernel: NDArray[np.float32], bias: NDArray[np.float32], stride: int) -> str:
-        names = [self.constant(value.astype(self._dtype)) for value in (kernel, bias)]
+        names = [self._kernel(kernel), self.constant(bias.astype(self._dtype))]
         return self.add("Conv", x, *names, kernel_shape=[3, 3], pads=[1, 1, 1, 1], strides=[stride, stride])
+
+    def _kernel(self, kernel: NDArray[np.float32]) -> str:
+        """A constant as it is, or in whole numbers with a step for each channel of its answer."""
+        if not self._whole:
+            return self.constant(kernel.astype(self._dtype))
+        steps = np.abs(kernel).max((1, 2, 3)) / LARGEST_WEIGHT
+        whole = np.round(kernel / steps[:, None, None, None]).astype(np.int8)
+        zeros = np.zeros(len(steps), np.int8)
+        names = [self.constant(value) for value in (whole, steps.astype(self._dtype), zeros)]
+        return self.add("DequantizeLinear", *names, axis=0)
 
     def model(self, count: int) -> onnx.ModelProto:
         """Everything, checked."""

@@ -1,4 +1,4 @@
-"""A network in OpenVINO: in bf16 where the processor computes it, else in f32."""
+"""A network in OpenVINO, in what the processor computes fastest without its being seen (docs/decisions/023)."""
 
 from __future__ import annotations
 
@@ -7,17 +7,27 @@ from typing import Any
 
 import numpy as np
 import openvino as ov
+from llvmlite.binding import get_host_cpu_features
 from numpy.typing import NDArray
 
 from models.config import RendererConfig
 from models.graph import build_graph
 from models.runtimes import Precision
-from models.weights import Weights
+from models.weights import PEAK, Weights
 
 
 def native_precision(core: ov.Core) -> Precision:
-    """bf16 where OpenVINO says that the processor computes it, else f32."""
+    """What numbers of any network are computed in: bf16 where OpenVINO says that the processor computes it, else f32."""
     return "bf16" if "BF16" in core.get_property("CPU", "OPTIMIZATION_CAPABILITIES") else "f32"
+
+
+def best_precision(core: ov.Core, weights: Weights) -> Precision:
+    """That of a network of ours: i8 on x86 but for processors with AMX, whose bf16 is fast, if the peaks of its layers are
+    known."""
+    features, native = get_host_cpu_features(), native_precision(core)
+    amx = native == "bf16" and features.get("amx-bf16", False)
+    known = any(name.endswith(PEAK) for name in weights)
+    return "i8" if known and features.get("avx2", False) and not amx else native
 
 
 def threads_in_the_loop() -> int:
@@ -28,9 +38,9 @@ def threads_in_the_loop() -> int:
 
 
 def compile_graph(core: ov.Core, graph: bytes, precision: Precision, threads: int) -> Any:
-    """Compile ONNX for the CPU, for the least time of a single call."""
+    """Compile ONNX for the CPU, for the least time of a single call. What isn't whole in a graph for i8 is computed in f32."""
     settings = {
-        "INFERENCE_PRECISION_HINT": precision,
+        "INFERENCE_PRECISION_HINT": "f32" if precision == "i8" else precision,
         "PERFORMANCE_HINT": "LATENCY",
         "INFERENCE_NUM_THREADS": threads,
     }
@@ -43,10 +53,10 @@ class OpenVinoNetwork:
     def __init__(
         self, weights: Weights, config: RendererConfig, count: int, precision: Precision | None = None
     ) -> None:
-        """`count` crops of the config's size at a time, in the processor's native precision unless told otherwise."""
+        """`count` crops of the config's size at a time, in the processor's best precision unless told otherwise."""
         core = ov.Core()
-        self.precision: Precision = precision or native_precision(core)
-        graph = build_graph(weights, config, count).SerializeToString()
+        self.precision: Precision = precision or best_precision(core, weights)
+        graph = build_graph(weights, config, count, whole=self.precision == "i8").SerializeToString()
         self._compiled = compile_graph(core, graph, self.precision, threads_in_the_loop())
 
     @property

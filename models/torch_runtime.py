@@ -14,16 +14,16 @@ from torch.nn.utils.fusion import fuse_conv_bn_eval
 from models.config import RendererConfig
 from models.renderer import Renderer, with_detail
 from models.runtimes import Precision
-from models.weights import Weights
+from models.weights import PEAK, Weights
 
 Net = TypeVar("Net", bound=nn.Module)
 WARM_UP = 3  # before a capture: libraries load and choose
 
 
 def load_into(network: Renderer, weights: Weights) -> None:
-    """Shipped weights, all of them; torch's counters of batches, which are not shipped, stay."""
+    """Shipped weights, all of them but the peaks; torch's counters of batches, which are not shipped, stay."""
     counters = {k: v for k, v in network.state_dict().items() if k.endswith("num_batches_tracked")}
-    network.load_state_dict(counters | {k: torch.from_numpy(v) for k, v in weights.items()})
+    network.load_state_dict(counters | {k: torch.from_numpy(v) for k, v in weights.items() if not k.endswith(PEAK)})
 
 
 class TorchNetwork:

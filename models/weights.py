@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from safetensors.numpy import load
 
 Weights = dict[str, NDArray[np.float32]]
+PEAK = ".peak"  # after a layer's name: the largest number of its answer (`tools/measure_peaks.py`)
 SUMS = "SHA256SUMS"
 
 

@@ -10,6 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
+from kernels.lay_back import FAINT
+
 SEEDS = st.integers(0, 2**32 - 1)
 
 
@@ -77,10 +79,10 @@ def test_lay_back_equals_reference(implementation: str, kind: type, seed: int, s
 
 
 @implementations
-def test_lay_back_of_an_empty_matte_or_elsewhere_changes_nothing(implementation: str) -> None:
+def test_lay_back_of_an_empty_or_faint_matte_or_elsewhere_changes_nothing(implementation: str) -> None:
     picture = smooth_picture(np.random.default_rng(3), 60, 70)
     crops = np.zeros((1, 24, 24, 10), np.uint8)
-    for matte, left in ((0.0, 20), (1.0, 900)):
+    for matte, left in ((0.0, 20), (FAINT / 255, 20), (1.0, 900)):
         drawn = np.full((1, 24, 24, 4), matte, np.float32)
         found = picture.copy()
         load("lay_back", implementation)(found, drawn, crops, np.array([[[1, 0, left], [0, 1, 20]]], np.float32), 0.5)

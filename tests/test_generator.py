@@ -11,6 +11,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import onnxruntime
+import openvino as ov
 import pytest
 from conftest import performance
 from hypothesis import given, settings
@@ -43,12 +44,21 @@ from engine.switchboard import Switchboard
 from engine.track.tracker import Tracked, Tracker
 from kernels.crop_normalise.cpu import crop, crop_normalise
 from kernels.lay_back.cpu import lay_back
-from models import runtimes
+from models import openvino_runtime, runtimes
 from models.config import CONFIGS
 from models.graph import build_graph
-from models.openvino_runtime import OpenVinoNetwork
-from models.runtimes import TOLERANCE, Losable, Network, RuntimeName, StreamNetwork, UnavailableError, load_network
-from models.weights import SUMS, DamagedWeightsError, load_weights, weights_folder
+from models.openvino_runtime import OpenVinoNetwork, best_precision
+from models.runtimes import (
+    TOLERANCE,
+    Losable,
+    Network,
+    Precision,
+    RuntimeName,
+    StreamNetwork,
+    UnavailableError,
+    load_network,
+)
+from models.weights import PEAK, SUMS, DamagedWeightsError, load_weights, weights_folder
 
 FIXTURES = Path(__file__).parent / "fixtures"
 PLACE = st.sampled_from(PLACES)
@@ -72,7 +82,7 @@ def laid(crops: NDArray[np.uint8], drawn: NDArray[np.float32]) -> NDArray[np.flo
 
 
 def check_against_torch(network: Network, part: str) -> None:
-    """The fixture is torch's answer in fp32 (`tools/ship_renderer.py`); colours count by the matte that lets them through."""
+    """The fixture is torch's answer in fp32 (`tools/build_network_fixtures.py`); colours count as far as the matte goes."""
     fixture = np.load(FIXTURES / f"renderer_{part}.npz", allow_pickle=False)
     crops, wanted = fixture["crops"], fixture["answer"]
     answer = network(crops)
@@ -97,9 +107,37 @@ def test_every_runtime_agrees_with_torch_in_fp32(part: str, runtime: RuntimeName
     check_against_torch(network, part)
 
 
-@pytest.mark.parametrize("part", PARTS)
-def test_openvino_agrees_in_the_precision_of_older_processors(part: str) -> None:
-    check_against_torch(OpenVinoNetwork(load_weights(part), CONFIGS[part], 1, "f32"), part)
+@pytest.mark.parametrize("part", CONFIGS)
+@pytest.mark.parametrize("precision", ["f32", "i8"])
+def test_openvino_agrees_in_the_precisions_of_other_processors(part: str, precision: Precision) -> None:
+    check_against_torch(OpenVinoNetwork(load_weights(part), CONFIGS[part], 1, precision), part)
+
+
+@pytest.mark.parametrize(
+    "features, computed, expected",
+    [
+        ({"avx2": True}, "f32", "i8"),
+        ({"avx2": True, "avx512bf16": True}, "bf16", "i8"),
+        ({"avx2": True, "amx-bf16": True}, "bf16", "bf16"),
+        ({"avx2": True, "amx-bf16": True}, "f32", "i8"),  # an operating system that leaves AMX off
+        ({"neon": True}, "f32", "f32"),
+    ],
+)
+def test_precision_is_the_fastest_of_the_processor(
+    monkeypatch: pytest.MonkeyPatch, features: dict[str, bool], computed: Precision, expected: Precision
+) -> None:
+    monkeypatch.setattr(openvino_runtime, "get_host_cpu_features", lambda: features)
+    monkeypatch.setattr(openvino_runtime, "native_precision", lambda core: computed)
+    weights = load_weights("eye")
+    assert best_precision(ov.Core(), weights) == expected
+    without_peaks = {name: value for name, value in weights.items() if not name.endswith(PEAK)}
+    assert best_precision(ov.Core(), without_peaks) == computed
+
+
+def test_whole_numbers_need_peaks() -> None:
+    weights = {name: value for name, value in load_weights("eye").items() if not name.endswith(PEAK)}
+    with pytest.raises(KeyError, match="peak"):
+        build_graph(weights, CONFIGS["eye"], 1, whole=True)
 
 
 def test_openvino_leaves_half_of_the_cores_to_the_kernels() -> None:

@@ -3,8 +3,8 @@
 `--keep 0.4` keeps so much of the weights that are shipped now: the mean of a network and of what it was trained on to is often
 better than both (Wortsman et al., "Model soups", ICML 2022).
 
-Writes models/weights/PART.safetensors (fp16), its line in SHA256SUMS, and tests/fixtures/renderer_PART.npz: a crop with
-torch's fp32 answer, to which every runtime is held. Needs the extra `train`.
+Writes models/weights/PART.safetensors (fp16) and its line in SHA256SUMS. `tools.measure_peaks` and
+`tools.build_network_fixtures` come after it. Needs the extra `train`.
 """
 
 from __future__ import annotations
@@ -14,14 +14,10 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from safetensors.numpy import save
 
-from models.config import CONFIGS, RendererConfig
-from models.torch_runtime import TorchNetwork
+from models.config import CONFIGS
 from models.weights import load_weights, weights_folder, write_with_sum
-
-FIXTURES = Path("tests/fixtures")
 
 
 def ship(run: Path, part: str, keep: float) -> None:
@@ -34,19 +30,7 @@ def ship(run: Path, part: str, keep: float) -> None:
     path = weights_folder() / f"{part}.safetensors"
     data = save(kept)
     write_with_sum(path, data)
-    FIXTURES.mkdir(exist_ok=True)
-    crops = example_crop(CONFIGS[part])
-    answer = TorchNetwork(load_weights(part), CONFIGS[part], len(crops))(crops)
-    np.savez_compressed(FIXTURES / f"renderer_{part}.npz", crops=crops, answer=answer)
     print(f"{path}: {len(data) / 1e6:.1f} MB")
-
-
-def example_crop(config: RendererConfig) -> NDArray[np.uint8]:
-    """(1, size, size, inputs) uint8: smooth random patterns."""
-    cells = config.size_px // 8
-    coarse = np.random.default_rng(0).uniform(0, 255, (1, config.inputs, cells, cells)).astype(np.float32)
-    smooth = torch.nn.functional.interpolate(torch.from_numpy(coarse), scale_factor=8.0, mode="bilinear")
-    return np.ascontiguousarray(smooth.permute(0, 2, 3, 1).numpy().astype(np.uint8))
 
 
 if __name__ == "__main__":

@@ -8,7 +8,7 @@ import numba
 import numpy as np
 from numpy.typing import NDArray
 
-from kernels.lay_back import EDGE_SHARE, LEAST_MATTE
+from kernels.lay_back import EDGE_SHARE, FAINT
 
 PARALLEL_FROM_PX = 4096  # under that, waiting for a second thread costs more than it saves
 
@@ -29,9 +29,10 @@ def _fade(drawn, ramp, crop, layers):  # type: ignore[no-untyped-def]
             for k in range(3):
                 layers[y, x, k] = _byte(drawn[y, x, k])
                 layers[y, x, 4 + k] = crop[y, x, k]
-            matte = _byte(np.float32(255) * drawn[y, x, 3] * (ramp[x] * ramp[y]))
+            faint = int(_byte(np.float32(255) * drawn[y, x, 3] * (ramp[x] * ramp[y])))
+            matte = (510 * max(faint - FAINT, 0) + 255 - FAINT) // (2 * (255 - FAINT))
             layers[y, x, 3] = matte
-            if matte >= LEAST_MATTE:
+            if matte > 0:
                 x0, x1 = min(x0, x), max(x1, x)
                 y0, y1 = min(y0, y), max(y1, y)
     return x0, x1, y0, y1

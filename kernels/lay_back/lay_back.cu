@@ -8,7 +8,7 @@
 #include "pixels.cuh"
 
 constexpr float EDGE_SHARE = 0.08f;
-constexpr int LEAST_MATTE = 4, THREADS = 256;
+constexpr int FAINT = 8, THREADS = 256;
 
 struct Shown {
     int first_column, last_column, first_row, last_row;
@@ -27,12 +27,13 @@ extern "C" __global__ void fade(const float4* drawn, int size, byte* faded, Show
     for (int i = t; i < size * size; i += THREADS) {
         const int at = crop * size * size + i, x = i % size, y = i / size;
         const float4 d = drawn[at];
-        const byte matte = to_byte(255 * d.w * (ramp(x, size) * ramp(y, size)));
+        const int whole = to_byte(255 * d.w * (ramp(x, size) * ramp(y, size)));
+        const byte matte = static_cast<byte>((510 * max(whole - FAINT, 0) + 255 - FAINT) / (2 * (255 - FAINT)));
         faded[4 * at] = to_byte(d.x);
         faded[4 * at + 1] = to_byte(d.y);
         faded[4 * at + 2] = to_byte(d.z);
         faded[4 * at + 3] = matte;
-        if (matte >= LEAST_MATTE) {
+        if (matte > 0) {
             x0 = min(x0, x), x1 = max(x1, x);
             y0 = min(y0, y), y1 = max(y1, y);
         }

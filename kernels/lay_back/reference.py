@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kernels.composite.reference import composite
-from kernels.lay_back import EDGE_SHARE, LEAST_MATTE
+from kernels.lay_back import EDGE_SHARE, FAINT
 
 
 def _rounded(values: NDArray[np.float32]) -> NDArray[np.uint8]:
@@ -18,6 +18,11 @@ def _window(size: int) -> NDArray[np.float32]:
     inwards = np.minimum(np.arange(size), np.arange(size)[::-1]) / (EDGE_SHARE * size)
     ramp = np.clip(inwards, 0, 1).astype(np.float32)
     return np.outer(ramp, ramp)
+
+
+def _without_haze(matte: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    left = np.maximum(matte.astype(int) - FAINT, 0)
+    return ((2 * 255 * left + 255 - FAINT) // (2 * (255 - FAINT))).astype(np.uint8)
 
 
 def _read(values: NDArray[np.uint8], x: NDArray[np.float32], y: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -39,9 +44,6 @@ def _lay(
     matrix: NDArray[np.float32],
     detail: float,
 ) -> None:
-    rows, columns = (np.flatnonzero((faded[..., 3] >= LEAST_MATTE).any(axis)) for axis in (1, 0))
-    if not len(rows):
-        return
     m = matrix.astype(np.float64)
     y, x = np.mgrid[0 : picture.shape[0], 0 : picture.shape[1]].astype(np.float64)
     determinant = m[0, 0] * m[1, 1] - m[0, 1] * m[1, 0]
@@ -50,8 +52,7 @@ def _lay(
     layer, soft = (_read(values, u.astype(np.float32), v.astype(np.float32)) for values in (faded, seen))
     kept = np.float32(detail * np.clip(np.hypot(m[0, 0], m[1, 0]) - 1, 0, 1))
     colour = _rounded(layer[..., :3] + kept * (picture.astype(np.float32) - soft))
-    shown = (u >= columns[0] - 1) & (u <= columns[-1] + 1) & (v >= rows[0] - 1) & (v <= rows[-1] + 1)
-    composite(picture, colour, np.where(shown, _rounded(layer[..., 3]), 0).astype(np.uint8), 0, 0)
+    composite(picture, colour, _rounded(layer[..., 3]), 0, 0)
 
 
 def lay_back(
@@ -64,7 +65,8 @@ def lay_back(
     """See the package."""
     if crops.dtype != np.uint8:
         crops = _rounded((crops[:, :3].astype(np.float32) + 1) * np.float32(127.5)).transpose(0, 2, 3, 1)
-    faint = _window(drawn.shape[1])[..., None]
+    window = _window(drawn.shape[1])[..., None]
     for answer, crop, matrix in zip(drawn, crops, matrices, strict=True):
-        faded = _rounded(np.concatenate([answer[..., :3], 255 * answer[..., 3:] * faint], axis=2))
+        faded = _rounded(np.concatenate([answer[..., :3], 255 * answer[..., 3:] * window], axis=2))
+        faded[..., 3] = _without_haze(faded[..., 3])
         _lay(picture, faded, crop[..., :3], matrix, detail)

@@ -1,0 +1,43 @@
+"""Peaks that networks in whole numbers of 8 bits need are measured of every layer that has a ReLU."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from safetensors.numpy import load, save
+
+from models.config import CONFIGS
+from models.graph import build_graph
+from models.weights import PEAK, load_weights
+
+torch = pytest.importorskip("torch", reason="torch is not installed")
+
+from models.renderer import Renderer  # noqa: E402
+from models.torch_runtime import load_into  # noqa: E402
+from tools.measure_peaks import peaks_of  # noqa: E402
+
+CONFIG = CONFIGS["eye"]
+
+
+def network() -> Renderer:
+    renderer = Renderer(CONFIG)
+    load_into(renderer, load_weights("eye"))
+    return renderer.eval()
+
+
+def inputs(seed: int) -> torch.Tensor:
+    return 2 * torch.rand(2, CONFIG.inputs, 32, 32, generator=torch.Generator().manual_seed(seed)) - 1
+
+
+def test_a_graph_of_whole_numbers_finds_every_peak() -> None:
+    weights = {name: value for name, value in load_weights("eye").items() if not name.endswith(PEAK)}
+    peaks = {name + PEAK: np.array(peak, np.float32) for name, peak in peaks_of(network(), [inputs(0)]).items()}
+    assert {name for name in load_weights("eye") if name.endswith(PEAK)} == set(peaks)
+    assert build_graph(load(save(weights | peaks)), CONFIG, 1, whole=True).graph.node
+
+
+def test_peaks_are_the_largest_of_all_batches() -> None:
+    renderer = network()
+    one, other, both = (peaks_of(renderer, batches) for batches in ([inputs(1)], [inputs(2)], [inputs(1), inputs(2)]))
+    assert both == {name: max(one[name], other[name]) for name in one}
+    assert min(both.values()) > 0
