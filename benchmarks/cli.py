@@ -175,15 +175,17 @@ def quality(
     sheets: Annotated[Path | None, typer.Option(help="Folder for contact sheets.")] = None,
     every: Annotated[int, typer.Option(help="Only every n-th portrait on the sheets.")] = 6,
     runtime: Annotated[str, typer.Option(help="What executes the networks.")] = "auto",
+    crops: Annotated[str, typer.Option(help="Size of the networks' crops: auto, small or large.")] = "auto",
     report: Annotated[Path | None, typer.Option(help="JSON file to write.")] = None,
 ) -> None:
     """What the generator adds to the warp: likeness, sharpness, flicker, and pictures to look at."""
     from benchmarks.quality import run
     from benchmarks.results import default_path
     from engine.config import read_config
-    from engine.render.generator import load_networks
+    from engine.render.generator import load_networks, scale_of
 
-    networks = load_networks(read_config(None, {"runtime": runtime}).runtime)
+    config = read_config(None, {"runtime": runtime, "crops": crops})
+    networks = load_networks(config.runtime, scale=scale_of(config.crops, config.runtime))
     if networks is None:
         raise ConfigError(
             wanted="networks to measure",

@@ -30,7 +30,7 @@ from engine.puppet.format import load_puppet
 from engine.puppet.shipped import find_puppet, shipped_folder
 from engine.render.device import open_device
 from engine.render.device_portrait import DevicePortraitView
-from engine.render.generator import Networks, Runtime, load_networks, networks_on, scale_of
+from engine.render.generator import ON_GPU, Networks, Runtime, load_networks, networks_on, scale_of
 from engine.render.portrait_view import PortraitView
 from engine.render.quality import LADDER
 from engine.render.view import Shown
@@ -114,9 +114,8 @@ def one_stream(setting: Setting) -> dict[str, Any]:
 
 
 def _networks(setting: Setting) -> Networks | None:
-    return networks_on(
-        setting.device, setting.runtime, load_networks(setting.runtime, print, scale_of("auto", setting.runtime)), print
-    )
+    others = load_networks(setting.runtime, print, scale_of("auto", setting.runtime))
+    return networks_on(setting.device, setting.runtime, others, print, scale_of("auto", ON_GPU[0]))
 
 
 def _opened(setting: Setting) -> Device:

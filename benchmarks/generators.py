@@ -29,7 +29,7 @@ from engine.machine import cores, describe
 from engine.render.crops import Part
 from engine.render.generator import LARGE, PARTS, places_of
 from models.config import CONFIGS, RendererConfig
-from models.openvino_runtime import OpenVinoNetwork, compile_graph, native_precision
+from models.openvino_runtime import OpenVinoNetwork, best_precision, compile_graph, native_precision
 from models.runtimes import Network, RuntimeName, StreamNetwork
 from models.weights import Weights, load_weights
 
@@ -87,20 +87,22 @@ def _row(name: str, weights: Weights, config: RendererConfig, count: int) -> dic
     size = config.size_px
     crops = np.random.default_rng(0).integers(0, 256, (count, size, size, config.inputs), np.uint8)
     times = {}
-    for runtime, network in _on_cpu(weights, config, count).items():
-        times[f"{runtime} {network.precision}"] = median_ms(partial(network, crops))
+    for network_name, network in _on_cpu(weights, config, count).items():
+        times[network_name] = median_ms(partial(network, crops))
     for runtime, there in _on_gpu(weights, config, count).items():
         times[f"{runtime} {there.precision}"] = _stream_ms(there, config, count)
     return {"generator": name, "millions": sum(w.size for w in weights.values()) / 1e6, "ms": times}
 
 
-def _on_cpu(weights: Weights, config: RendererConfig, count: int) -> dict[RuntimeName, Network]:
+def _on_cpu(weights: Weights, config: RendererConfig, count: int) -> dict[str, Network]:
+    """By runtime and precision: OpenVINO in those that it computes here, the whole numbers where the weights have peaks."""
     from models.torch_runtime import TorchNetwork
 
-    return {
-        "openvino": OpenVinoNetwork(weights, config, count),
-        "torch-cpu": TorchNetwork(weights, config, count),
-    }
+    core = ov.Core()
+    precisions = dict.fromkeys([best_precision(core, weights), native_precision(core)])
+    networks: list[tuple[str, Network]] = [("openvino", OpenVinoNetwork(weights, config, count, p)) for p in precisions]
+    networks.append(("torch-cpu", TorchNetwork(weights, config, count)))
+    return {f"{name} {network.precision}": network for name, network in networks}
 
 
 def _on_gpu(weights: Weights, config: RendererConfig, count: int) -> dict[RuntimeName, StreamNetwork]:

@@ -37,7 +37,7 @@ from engine.puppet.make_clip import make_clip_puppet
 from engine.render.clip_view import ClipView
 from engine.render.crops import FACE, crop_matrix, to_crop
 from engine.render.face_layer import face_mask
-from engine.render.generator import Networks, Runtime, load_networks
+from engine.render.generator import Networks, Runtime, load_networks, scale_of
 from engine.render.occlusion import Occlusion, load_occlusion
 from engine.render.patch import Region
 from engine.render.scene import Scene
@@ -208,7 +208,11 @@ def falsely_in_front(clip: Clip, network: Any) -> float:
 
 def run(data: Path, runtime: Runtime, report: Path, console: Console) -> None:
     """Measure, print and keep."""
-    judge, networks, network = Judge(data), load_networks(runtime), load_occlusion("auto")
+    judge, networks, network = (
+        Judge(data),
+        load_networks(runtime, scale=scale_of("auto", runtime)),
+        load_occlusion("auto"),
+    )
     assert network is not None
     paths = sorted((data / "eval" / "clips").glob("*.mp4"))
     clips = [read_clip(path, judge) for path in paths]

@@ -35,7 +35,7 @@ from engine.live.frame import Frame
 from engine.machine import describe
 from engine.puppet.consent import Consent
 from engine.puppet.format import Puppet, Reference
-from engine.render.generator import Networks, Runtime, load_networks
+from engine.render.generator import Networks, Runtime, load_networks, scale_of
 from engine.render.portrait_view import PortraitView
 from engine.render.scene import Scene
 from engine.track.facemesh import FaceDetector, find_faces
@@ -179,7 +179,7 @@ def evaluation_portraits(data: Path) -> list[tuple[str, Reference]]:
 
 @cache
 def _networks(runtime: Runtime) -> Networks | None:
-    return load_networks(runtime)
+    return load_networks(runtime, scale=scale_of("auto", runtime))
 
 
 def evaluate_clip(data: str, path: str, every: int, runtime: Runtime) -> dict[str, Any]:

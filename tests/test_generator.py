@@ -179,11 +179,11 @@ def in_torch(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
 def test_what_a_gpu_draws_is_redrawn_in_its_memory(in_torch: list[str]) -> None:
     others = Networks({}, "openvino")
-    found = networks_on("gpu", "auto", others)
+    found = networks_on("gpu", "auto", others, print, 2)
     assert found is not None
     assert (found.runtime, set(in_torch)) == ("torch-cuda", {"torch-cuda"})
     assert str(found).endswith("crops of 2 times the size")
-    assert "times" not in str(networks_on("gpu", "auto", others, scale=1))
+    assert "times" not in str(networks_on("gpu", "auto", others, print, 1))
     for device, runtime in (
         ("gpu", "openvino"),
         ("gpu", "tensorrt"),
@@ -191,7 +191,7 @@ def test_what_a_gpu_draws_is_redrawn_in_its_memory(in_torch: list[str]) -> None:
         ("cpu", "auto"),
         ("emulated", "auto"),
     ):
-        assert networks_on(device, runtime, others) is others
+        assert networks_on(device, runtime, others, print, 1) is others
 
 
 def test_without_torch_on_a_gpu_others_redraw_and_why_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -200,7 +200,7 @@ def test_without_torch_on_a_gpu_others_redraw_and_why_is_told(monkeypatch: pytes
 
     monkeypatch.setitem(runtimes.RUNTIMES, "torch-cuda", missing)
     others, told = Networks({}, "openvino"), list[str]()
-    assert networks_on("gpu", "auto", others, told.append) is others
+    assert networks_on("gpu", "auto", others, told.append, 2) is others
     assert told == ["networks on the CPU: torch-cuda: torch finds no CUDA device"]
 
 
@@ -208,6 +208,22 @@ def test_without_torch_on_a_gpu_others_redraw_and_why_is_told(monkeypatch: pytes
 def test_crops_are_as_large_as_asked_for(crops: CropsName, on_cpu: int, on_gpu: int) -> None:
     assert [scale_of(crops, runtime) for runtime in ("auto", "openvino")] == [on_cpu] * 2
     assert [scale_of(crops, runtime) for runtime in ("torch-cuda", "tensorrt")] == [on_gpu] * 2
+
+
+@pytest.mark.parametrize(("crops", "on_cpu", "on_gpu"), [("auto", 1, 2), ("small", 1, 1), ("large", 2, 2)])
+def test_a_run_on_a_gpu_loads_crops_as_asked_for(
+    monkeypatch: pytest.MonkeyPatch, crops: CropsName, on_cpu: int, on_gpu: int
+) -> None:
+    asked: set[tuple[str, int]] = set()
+
+    def load(part: str, count: int, runtime: str, tell: object, scale: int) -> tuple[Network, str]:
+        asked.add((runtime, scale))
+        return load_network(part, count, "openvino", scale=scale)[0], "openvino" if runtime == "auto" else runtime
+
+    monkeypatch.setattr("engine.render.generator.load_network", load)
+    monkeypatch.setattr("engine.switchboard.open_device", lambda name: None)  # nothing is drawn
+    Switchboard(RunConfig(device="gpu", size=(640, 360), crops=crops))
+    assert asked == {("auto", on_cpu), ("openvino", on_cpu), ("torch-cuda", on_gpu)}
 
 
 def test_a_run_draws_in_large_crops() -> None:

@@ -22,14 +22,15 @@ from models.config import CONFIGS, INPUTS
 from tools.training_pairs import (
     HELD_OUT,
     LARGE_UNIT_PX,
-    SMALL_COPIES,
     Footage,
     Pairs,
     load_clip,
     load_large,
     load_stills,
+    small_copy,
+    training_stills,
 )
-from tools.training_pool import READY, Pool, Supply
+from tools.training_pool import READY, Pool, Supply, shared_out
 
 
 @pytest.fixture(scope="module")
@@ -103,8 +104,23 @@ def test_large_portraits_are_shrunk_and_some_are_kept_for_evaluation(
     assert lm.inter_ocular(taught.landmarks_px[0]) <= LARGE_UNIT_PX + 1
 
 
+def test_small_copies_of_large_portraits_have_row_and_column() -> None:
+    names = ("2x4_00", "3x6_07", "3x6_13", "3x6_16")
+    assert [small_copy(name) for name in names] == ["2x4_00_00", "3x6_01_01", "3x6_02_01", "3x6_02_04"]
+
+
+def test_small_copies_of_what_is_kept_for_evaluation_train_nothing(data: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "train"
+    shutil.copytree(data, folder)
+    stills = folder / "stills_synth"
+    (stills / "a.png").rename(stills / "sample_3x6_02_01.png")
+    table = dict(np.load(stills / "landmarks.npz"))
+    np.savez(stills / "landmarks.npz", **table | {"names": np.array(["sample_3x6_02_01.png", "b.png"])})
+    assert [still.name for still in training_stills(folder)] == ["lon_001", "b.png"]
+
+
 def test_large_crops_show_the_same_as_small_ones(data: Path, tmp_path: Path, bruno: Puppet) -> None:
-    """Of one seed, both move in the same way; what is kept for evaluation is in neither."""
+    """Of one seed, both move in the same way."""
     _save_stills(tmp_path / "large", ["a.png"], [bruno.references[0].picture], [bruno.references[0].landmarks_px])
     small, large = (Pairs("mouth", data, 3, scale=scale, large=tmp_path / "large") for scale in (1, 2))
     (one,), (other,) = (pairs.units_of(pairs.large[0]) for pairs in (small, large))
@@ -112,14 +128,6 @@ def test_large_crops_show_the_same_as_small_ones(data: Path, tmp_path: Path, bru
     truth = slice(INPUTS, INPUTS + 3)
     halved = cv2.resize(other[0, ..., truth], one.shape[2:0:-1], interpolation=cv2.INTER_AREA)
     assert np.abs(halved.astype(int) - one[0, ..., truth]).mean() < 3
-    copy = tmp_path / "copies"
-    shutil.copytree(data, copy)
-    (copy / "stills_synth" / "a.png").rename(copy / "stills_synth" / f"a_{SMALL_COPIES[0]}.png")
-    table = dict(np.load(copy / "stills_synth" / "landmarks.npz"))
-    np.savez(
-        copy / "stills_synth" / "landmarks.npz", **table | {"names": np.array([f"a_{SMALL_COPIES[0]}.png", "b.png"])}
-    )
-    assert len(Pairs("mouth", copy, 0)._stills) == len(Pairs("mouth", data, 0)._stills) - 1
 
 
 def test_the_same_seed_gives_the_same_units(data: Path) -> None:
@@ -162,6 +170,26 @@ def test_a_pool_gives_batches_of_the_newest_units() -> None:
     assert batches.shape == (60, SUPPLY.batch, *SUPPLY.shape)
     assert pool.made >= READY * SUPPLY.batch
     assert len(np.unique(batches)) > 30  # many units, not one many times
+
+
+def test_processes_are_shared_out() -> None:
+    assert [shared_out(1, 1), shared_out(2, 2), shared_out(5, 2)] == [[1], [1, 1], [3, 2]]
+    with pytest.raises(ValueError, match=r"--workers 1.*2 sizes"):
+        shared_out(1, 2)
+
+
+def test_a_run_does_not_go_on_from_one_of_another_kind(tmp_path: Path) -> None:
+    torch = pytest.importorskip("torch", reason="torch is not installed")
+    from tools.training_run import Course
+
+    device, small, large = torch.device("cpu"), torch.nn.Linear(2, 2), torch.nn.Linear(3, 2)
+    course = Course(tmp_path, {"average": small}, device)
+    course.went_on()
+    course.save()
+    assert Course(tmp_path, {"average": torch.nn.Linear(2, 2)}, device).step == 1
+    for others in ({"average": large}, {"average": small, "adversary": large}):
+        with pytest.raises(ValueError, match="another --out"):
+            Course(tmp_path, others, device)
 
 
 def test_a_pool_says_when_its_makers_have_ended() -> None:

@@ -33,7 +33,7 @@ from models.renderer import DRAWING, REFERENCE, WARP, Renderer
 from models.torch_runtime import load_into
 from models.weights import load_weights
 from tools.training_pairs import Pairs
-from tools.training_pool import Pool, Supply
+from tools.training_pool import Pool, Supply, shared_out
 from tools.training_run import Course, DeviceStore, follow, write_log
 
 BATCH: dict[str, int] = {"cpu": 12, "cuda": 64}  # units, of two pictures each; a quarter of them where crops are large
@@ -117,12 +117,12 @@ def weighted_l1(picture: Tensor, truth: Tensor, weight: Tensor) -> Tensor:
 class Trainer:
     """Networks, optimisers and how far the run is."""
 
-    def __init__(self, part: Part, out: Path, device: torch.device, scales: int, *, anew: bool) -> None:
+    def __init__(self, part: Part, out: Path, device: torch.device, sizes: int, *, anew: bool) -> None:
         """For crops of so many sizes, each with an adversary of its own."""
         self.config, self.device = CONFIGS[part], device
         like: Any = {"device": device, "memory_format": torch.channels_last}
         self.generator = Renderer(self.config).to(**like)
-        self.adversary = nn.ModuleList(Adversary() for _ in range(scales)).to(**like)
+        self.adversary = nn.ModuleList(Adversary() for _ in range(sizes)).to(**like)
         if not anew:
             load_into(self.generator, load_weights(part))
         self.average = Renderer(self.config).to(**like)
@@ -132,7 +132,7 @@ class Trainer:
         names = ("generator", "adversary", "average", "by_generator", "by_adversary")
         self.course = Course(out, {name: getattr(self, name) for name in names}, device)
 
-    def train(self, batch: Batch, scale: int, share: float) -> dict[str, Tensor]:
+    def train(self, batch: Batch, number: int, share: float) -> dict[str, Tensor]:
         """One step in crops of the size of that number; `share` of the run is over."""
         rate = RATE if share < FALLS_FROM else max(LAST_RATE, RATE * (1 - share) / (1 - FALLS_FROM))
         for optimiser in (self.by_generator, self.by_adversary):
@@ -149,7 +149,7 @@ class Trainer:
         change = (picture[1::2] - picture[::2]) - (batch.truth[1::2] - batch.truth[::2])
         l1 = weighted_l1(picture, batch.truth, weight)
         loss = l1 + W_FLICKER * (change.abs() * weight[::2]).mean() + W_MATTE * matte.mean()
-        drawing, adversary = batch.inputs[:, DRAWING], self.adversary[scale]
+        drawing, adversary = batch.inputs[:, DRAWING], self.adversary[number]
         if adversarial:
             loss = loss + self._fool(adversary, picture, batch.truth, drawing)
         self.by_generator.zero_grad()
@@ -202,17 +202,17 @@ class Trainer:
 
 
 def pools_of(part: Part, data: Path, large: Path | None, workers: int, device: torch.device) -> list[Pool]:
-    """What each size of crops is trained with: the network's own, and twice that where there are large portraits. The processes
-    are shared out; ValueError where there are too few. On a GPU each takes up to 10 GB of its memory."""
+    """What each size of crops is trained with: the network's own, and twice that where there are large portraits. ValueError
+    where there are too few processes. On a GPU each takes up to 10 GB of its memory."""
     pools: list[Pool] = []
     scales = scales_of(large)
-    for number, scale in enumerate(scales):
+    for scale, makers in zip(scales, shared_out(workers, len(scales)), strict=True):
         fewer, size = scale**2, scale * CONFIGS[part].size_px
         shape = (2, size, size, INPUTS + 4)
         supply = Supply(shape, BATCH[device.type] // fewer, POOL[device.type] // fewer, USES)
         pairs = partial(Pairs, part, data, scale=scale, large=large if scale > 1 else None)
         store = DeviceStore(supply.kept, shape, device)
-        pools.append(Pool(pairs, supply, len(range(number, workers, len(scales))), store))
+        pools.append(Pool(pairs, supply, makers, store))
     return pools
 
 
@@ -231,20 +231,20 @@ def run(
     recent, course = [list[dict[str, Tensor]]() for _ in pools], trainer.course
     shown: dict[int, Batch] = {}  # the last of each size
     while course.seconds < 60 * minutes:
-        scale = course.step % len(pools)
-        units = pools[scale].batch(random)
+        number = course.step % len(pools)
+        units = pools[number].batch(random)
         if part == "mouth":  # the right eye is mirrored already: all eyes look alike
             units = mirrored(units, random)
-        shown[scale] = Batch.of(units, random)
-        recent[scale].append(trainer.train(shown[scale], scale, course.seconds / (60 * minutes)))
+        shown[number] = Batch.of(units, random)
+        recent[number].append(trainer.train(shown[number], number, course.seconds / (60 * minutes)))
         if course.step % LOG_STEPS[device.type] == 0 or course.seconds >= 60 * minutes:
             course.save()
-            for number, batch in shown.items():
-                trainer.sheet(batch, out / ("sheet_large.png" if number else "sheet.png"))
+            for size, batch in shown.items():
+                trainer.sheet(batch, out / ("sheet_large.png" if size else "sheet.png"))
             yield {"step": course.step, "minutes": course.seconds / 60} | {
-                f"{name}, {scale + 1}x" if scale else name: value
-                for scale, pool in enumerate(pools)
-                for name, value in ({"units": pool.made} | means_of(recent[scale])).items()
+                name if scale == 1 else f"{name}, {scale}x": value
+                for scale, pool, steps in zip(scales_of(large), pools, recent, strict=True)
+                for name, value in ({"units": pool.made} | means_of(steps)).items()
             }
             for steps in recent:
                 steps.clear()

@@ -46,8 +46,7 @@ SLIP = 0.012  # error of landmarks as retargeting makes it, inter-ocular distanc
 NOISE = 0.003  # the same from one picture to the next
 LARGE_SHARE = 0.6  # of the photographs of large crops: large portraits
 LARGE_UNIT_PX = 180.0  # inter-ocular distance that larger ones are shrunk to; crops of twice the size hold 160
-HELD_OUT = ("2x4_00", "3x6_07", "3x6_13", "3x6_16")  # ends of names of large portraits, kept for evaluation,
-SMALL_COPIES = ("2x4_00_00", "3x6_01_01", "3x6_02_01", "3x6_02_04")  # and of the same pictures among the stills
+HELD_OUT = ("2x4_00", "3x6_07", "3x6_13", "3x6_16")  # ends of names of large portraits, kept for evaluation
 
 Picture = NDArray[np.uint8]
 Truth = tuple[Picture, lm.Points]
@@ -104,6 +103,21 @@ def load_large(folder: Path, *, held_out: bool = False) -> list[Footage]:
     return [_shrunk(still, min(1.0, LARGE_UNIT_PX / lm.inter_ocular(still.landmarks_px[0]))) for still in named]
 
 
+def small_copy(name: str) -> str:
+    """How the name of the same picture among the small stills ends: "3x6_07" is number 7 of a sheet of 3 rows of 6 there,
+    "3x6_01_01"."""
+    sheet, number = name.split("_")
+    row, column = divmod(int(number), int(sheet.partition("x")[2]))
+    return f"{sheet}_{row:02}_{column:02}"
+
+
+def training_stills(folder: Path) -> list[Footage]:
+    """The stills of a data folder (`stills_*/`) but for small copies of what is HELD_OUT."""
+    copies = tuple(small_copy(name) for name in HELD_OUT)
+    stills = [still for sub in sorted(folder.glob("stills_*")) for still in load_stills(sub)]
+    return [still for still in stills if not Path(still.name).stem.endswith(copies)]
+
+
 def _shrunk(still: Footage, share: float) -> Footage:
     pictures = [cv2.resize(p, None, fx=share, fy=share, interpolation=cv2.INTER_AREA) for p in still.pictures]
     return Footage(still.name, pictures, still.landmarks_px * np.float32(share))
@@ -128,8 +142,7 @@ class Pairs:
         self._large_odds = _odds(np.array([_appeal(still) for still in self.large] or [1.0]))
         self._random = np.random.default_rng(seed)
         self._clips = [load_clip(path) for path in sorted((folder / "clips").glob("*.mp4"))]
-        stills = [s for sub in sorted(folder.glob("stills_*")) for s in load_stills(sub)]
-        self._stills = [s for s in stills if not Path(s.name).stem.endswith(SMALL_COPIES)]
+        self._stills = training_stills(folder)
         self._couples = [s for s in self._stills if len(s.pictures) > 1]
         self._clip_odds = _odds(np.array([len(c.pictures) for c in self._clips]) ** 0.5)
         self._still_odds = _odds(np.array([_appeal(still) for still in self._stills]))

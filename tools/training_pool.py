@@ -31,6 +31,13 @@ class Supply:
     uses: int  # of each, on average, before more are asked for
 
 
+def shared_out(workers: int, supplies: int) -> list[int]:
+    """How many of the processes make units for each of so many supplies. ValueError where there are fewer than those."""
+    if workers < supplies:
+        raise ValueError(f"--workers {workers}: wanted is one at least for each of {supplies} sizes of crops")
+    return [len(range(number, workers, supplies)) for number in range(supplies)]
+
+
 class Store(Protocol):
     """Where units lie: an array of NumPy's, or one on a GPU (`tools/training_run.py`)."""
 

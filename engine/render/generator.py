@@ -29,7 +29,9 @@ Loaded = TypeVar("Loaded")
 Runtime = RuntimeName | Literal["auto", "none"]
 PARTS: tuple[Part, ...] = ("mouth", "eye")  # those with shipped weights
 ON_GPU: Final[tuple[RuntimeName, ...]] = ("torch-cuda", "tensorrt")
-LARGE: Final = 2  # times the size keeps a large face sharp, in 2 to 5 times the time on a CPU, hardly more on a GPU
+LARGE: Final = (
+    2  # times the size keeps a large face sharp, in two to five times the time on a CPU, hardly more on a GPU
+)
 # How much of a large face's own detail stays where a part is redrawn: lashes and irises are the photograph's, but lines between
 # teeth would be those of the layers, which a network draws elsewhere.
 DETAIL: Final[Mapping[Part, float]] = {"mouth": 0.0, "eye": 0.5}
@@ -78,11 +80,11 @@ def networks_on(
     device: DeviceName,
     runtime: Runtime,
     others: Networks | None,
-    tell: Callable[[str], object] = lambda reason: None,
-    scale: int = LARGE,
+    tell: Callable[[str], object],
+    scale: int,
 ) -> Networks | None:
-    """Networks for pictures that `device` draws: with `auto` and on a GPU those that work in its memory, where they can be had
-    (`tell` hears why not), else the same `others` as for pictures that the CPU draws."""
+    """Networks for pictures that `device` draws: with `auto` and on a GPU those that work in its memory, in crops of `scale`
+    times their size, where they can be had (`tell` hears why not), else the same `others` as for pictures that the CPU draws."""
     if device != "gpu" or runtime != "auto":
         return others
     try:
