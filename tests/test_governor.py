@@ -7,7 +7,7 @@ from collections.abc import Callable
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from engine.live.governor import IN_FLIGHT, ROOM, WINDOW, Governor
+from engine.live.governor import IN_FLIGHT, PATIENCE_S, ROOM, WINDOW, Governor
 from engine.live.meter import Series
 
 RATE_HZ = 30.0
@@ -60,6 +60,20 @@ def test_a_load_at_the_edge_does_not_make_it_flap(below: float, above: float, le
     assert len(governor.steps) <= 15  # down, then tries after 4, 8, ... 240 s: seven of them, two steps each
     waits = [b.at_s - a.at_s for a, b in zip(governor.steps[::2], governor.steps[1::2], strict=False)]
     assert waits == sorted(waits)
+
+
+def test_a_level_that_is_left_soon_after_going_further_was_a_mistake_too() -> None:
+    """It rises by two levels in a calm spell and falls by two in a busy one: the lower of them is waited for longer as well."""
+    governor, calm, busy = Governor(3, TARGET_MS), costs(20, 18, 15), costs(90, 70, 30)
+    ages = drive(governor, busy, 5)
+    drive(governor, calm, 15, 5.0, ages)
+    assert governor.level == 0
+    drive(governor, busy, 5, 20.0, ages)
+    assert governor.level == 2
+    fell_s = governor.steps[-1].at_s
+    drive(governor, calm, 20, 25.0, ages)
+    risen_s = next(step.at_s for step in governor.steps if step.at_s > fell_s)
+    assert risen_s - fell_s >= 2 * PATIENCE_S
 
 
 def test_where_worse_pictures_do_not_help_it_goes_back_to_the_best() -> None:

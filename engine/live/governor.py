@@ -44,6 +44,7 @@ class Governor:
         # before each level is tried from the one below; those that the start left out were found too dear
         self._patience_s = [TOO_DEAR * PATIENCE_S] * level + [PATIENCE_S] * (levels - level)
         self._seen, self._since_s = 0, float("-inf")  # pictures sent, and time, at the last step
+        self._risen_s = [float("-inf")] * levels  # when each was last risen to
         self._doubted_ms: float | None = None  # age at the worst level, while the best is tried against it
         self._doubt_at_s, self._doubt_s = float("-inf"), 4 * PATIENCE_S  # when to doubt again, and the wait after that
         self._sure = level > 0  # a start below the best was measured: no doubt yet that quality matters
@@ -78,8 +79,7 @@ class Governor:
         elif self._doubted_ms is not None:
             self._judge(self._doubted_ms, age_ms, sent, now_s)
         elif now_s >= self._futile_until_s:
-            rose = bool(self.steps) and self.steps[-1].after < self.steps[-1].before
-            relapsed = rose and now_s - self._since_s < RELAPSE_S
+            relapsed = now_s - self._risen_s[self.level] < RELAPSE_S  # even if it rose further meanwhile, and came back
             patience_s = 2 * self._patience_s[self.level] if relapsed else PATIENCE_S
             self._patience_s[self.level] = min(patience_s, LONGEST_PATIENCE_S)
             self._go(self.level + 1, age_ms, sent, now_s)
@@ -105,4 +105,6 @@ class Governor:
 
     def _go(self, level: int, age_ms: float, sent: int, now_s: float) -> None:
         self.steps.append(Step(now_s, self.level, level, age_ms))
+        if level < self.level:
+            self._risen_s[level] = now_s
         self.level, self._seen, self._since_s = level, sent, now_s
