@@ -21,6 +21,7 @@ from rich.console import Console
 from rich.table import Table
 
 from engine.machine import describe
+from engine.render.generator import DETAIL
 from kernels.blend_multiband import cuda as multiband_cuda
 from kernels.blend_poisson import cuda as poisson_cuda
 from kernels.device import Device, uploaded
@@ -114,7 +115,7 @@ def _drawn(height: int, width: int) -> Arrays:
     picture, _, matrix, *_, crops = _crops(height, width)
     crops[..., :3] = _picture(96, 96, 3)
     drawn = np.concatenate([_picture(96, 96, 4), np.full((96, 96, 1), 1)], axis=2).astype(np.float32)[None]
-    return picture, drawn, crops, matrix, 0.5
+    return picture, drawn, crops, matrix, DETAIL["mouth"]
 
 
 def _table() -> NDArray[np.float32]:

@@ -129,7 +129,7 @@ class RunConfig(BaseModel):
     )
     crops: CropsName = Field(
         default="auto",
-        description="of mouth and eyes, that networks redraw: small, large (sharper where a face is large, in 4 to 5 times the "
+        description="of mouth and eyes, that networks redraw: small, large (sharper where a face is large, in 2 to 5 times the "
         "time on a CPU), or auto: large where networks work on a GPU",
     )
     landmarks: LandmarkName = Field(
