@@ -208,11 +208,8 @@ def falsely_in_front(clip: Clip, network: Any) -> float:
 
 def run(data: Path, runtime: Runtime, report: Path, console: Console) -> None:
     """Measure, print and keep."""
-    judge, networks, network = (
-        Judge(data),
-        load_networks(runtime, scale=scale_of("auto", runtime)),
-        load_occlusion("auto"),
-    )
+    judge, networks = Judge(data), load_networks(runtime, scale=scale_of("auto", runtime))
+    network = load_occlusion("auto")
     assert network is not None
     paths = sorted((data / "eval" / "clips").glob("*.mp4"))
     clips = [read_clip(path, judge) for path in paths]

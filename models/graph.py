@@ -24,7 +24,7 @@ from models.config import Detail, RendererConfig
 from models.weights import PEAK, Weights
 
 OPSET, IR_VERSION = 17, 8  # read by OpenVINO 2023 and TensorRT 8.6 and later
-EPSILON = 1e-5  # of torch's batch norm
+EPSILON = 1e-5  # of torch's batch norm; and what is taken for the peak of what is 0
 LARGEST_WEIGHT = 63  # of whole numbers: processors without VNNI add two products in 16 bits
 
 
@@ -150,7 +150,9 @@ class _Graph:
     def relu(self, x: str, name: str) -> str:
         """What is positive of the layer `name`, in the bytes of its peak."""
         x = self.add("Relu", x)
-        return self.in_bytes(x, self._weights[name + PEAK] / 255, np.uint8) if self._whole else x
+        if not self._whole:
+            return x
+        return self.in_bytes(x, np.maximum(self._weights[name + PEAK], EPSILON) / 255, np.uint8)
 
     def in_bytes(self, x: str, step: Any, kind: type[np.int8] | type[np.uint8]) -> str:
         """Numbers as bytes of that kind hold them, in steps."""
@@ -175,7 +177,7 @@ class _Graph:
         """A constant as it is, or in whole numbers with a step for each channel of its answer."""
         if not self._whole:
             return self.constant(kernel.astype(self._dtype))
-        steps = np.abs(kernel).max((1, 2, 3)) / LARGEST_WEIGHT
+        steps = np.maximum(np.abs(kernel).max((1, 2, 3)), EPSILON) / LARGEST_WEIGHT  # a channel may be 0 throughout
         whole = np.round(kernel / steps[:, None, None, None]).astype(np.int8)
         zeros = np.zeros(len(steps), np.int8)
         names = [self.constant(value) for value in (whole, steps.astype(self._dtype), zeros)]

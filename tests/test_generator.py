@@ -140,6 +140,15 @@ def test_whole_numbers_need_peaks() -> None:
         build_graph(weights, CONFIGS["eye"], 1, whole=True)
 
 
+def test_what_is_0_throughout_has_whole_numbers_too() -> None:
+    """A kernel, and a layer's answers."""
+    weights, config = load_weights("eye"), CONFIGS["eye"]
+    weights["head.weight"] = np.zeros_like(weights["head.weight"])
+    weights["up.2" + PEAK] = np.zeros_like(weights["up.2" + PEAK])
+    crops = np.zeros((1, config.size_px, config.size_px, config.inputs), np.uint8)
+    assert np.isfinite(OpenVinoNetwork(weights, config, 1, "i8")(crops)).all()
+
+
 def test_openvino_leaves_half_of_the_cores_to_the_kernels() -> None:
     network = OpenVinoNetwork(load_weights("mouth"), CONFIGS["mouth"], 1)
     assert network.threads == max(1, cores() // 2)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 from safetensors.numpy import load, save
@@ -14,6 +16,7 @@ torch = pytest.importorskip("torch", reason="torch is not installed")
 
 from models.renderer import Renderer  # noqa: E402
 from models.torch_runtime import load_into  # noqa: E402
+from tools import ship_renderer  # noqa: E402
 from tools.measure_peaks import peaks_of  # noqa: E402
 
 CONFIG = CONFIGS["eye"]
@@ -34,6 +37,17 @@ def test_a_graph_of_whole_numbers_finds_every_peak() -> None:
     peaks = {name + PEAK: np.array(peak, np.float32) for name, peak in peaks_of(network(), [inputs(0)]).items()}
     assert {name for name in load_weights("eye") if name.endswith(PEAK)} == set(peaks)
     assert build_graph(load(save(weights | peaks)), CONFIG, 1, whole=True).graph.node
+
+
+def test_what_is_shipped_may_keep_some_of_what_was(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Peaks, which a training run has none of, are no part of that; a new file has none until they are measured."""
+    monkeypatch.setattr(ship_renderer, "weights_folder", lambda: tmp_path)
+    run = {name: 3 * tensor for name, tensor in network().state_dict().items()}
+    torch.save(run, tmp_path / "weights.pt")
+    ship_renderer.ship(tmp_path, "eye", 0.5)
+    before, after = load_weights("eye"), load_weights("eye", tmp_path)
+    assert set(after) == {name for name in before if not name.endswith(PEAK)}
+    assert np.allclose(after["head.bias"], 2 * before["head.bias"], atol=1e-2)
 
 
 def test_peaks_are_the_largest_of_all_batches() -> None:

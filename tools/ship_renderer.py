@@ -24,7 +24,8 @@ def ship(run: Path, part: str, keep: float) -> None:
     state = torch.load(run / "weights.pt", map_location="cpu", weights_only=True)
     state = {k: v for k, v in state.items() if not k.endswith("num_batches_tracked")}
     if keep:
-        state = {k: (1 - keep) * state[k] + keep * torch.from_numpy(v) for k, v in load_weights(part).items()}
+        shipped = load_weights(part)
+        state = {k: (1 - keep) * v + keep * torch.from_numpy(shipped[k]) for k, v in state.items()}
     # contiguous: safetensors writes a channels-last array in the order of its memory, without a word
     kept = {k: np.ascontiguousarray(v.contiguous().numpy().astype(np.float16)) for k, v in state.items()}
     path = weights_folder() / f"{part}.safetensors"

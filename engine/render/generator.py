@@ -29,9 +29,7 @@ Loaded = TypeVar("Loaded")
 Runtime = RuntimeName | Literal["auto", "none"]
 PARTS: tuple[Part, ...] = ("mouth", "eye")  # those with shipped weights
 ON_GPU: Final[tuple[RuntimeName, ...]] = ("torch-cuda", "tensorrt")
-LARGE: Final = (
-    2  # times the size keeps a large face sharp, in two to five times the time on a CPU, hardly more on a GPU
-)
+LARGE: Final = 2  # times the size: sharp on a large face, in two to five times the time on a CPU, hardly more on a GPU
 # How much of a large face's own detail stays where a part is redrawn: lashes and irises are the photograph's, but lines between
 # teeth would be those of the layers, which a network draws elsewhere.
 DETAIL: Final[Mapping[Part, float]] = {"mouth": 0.0, "eye": 0.5}
