@@ -22,8 +22,8 @@ def native_precision(core: ov.Core) -> Precision:
 
 
 def best_precision(core: ov.Core, weights: Weights) -> Precision:
-    """That of a network of ours: i8 on x86 with AVX2 but for processors with AMX, whose bf16 is fast, if the peaks of its layers are
-    known."""
+    """That of a network of ours: i8 on x86 with AVX2, but for processors with AMX, whose bf16 is fast, if the peaks of its
+    layers are known."""
     features, native = get_host_cpu_features(), native_precision(core)
     amx = native == "bf16" and features.get("amx-bf16", False)
     known = any(name.endswith(PEAK) for name in weights)
