@@ -28,7 +28,7 @@ test: $(VENV)/dev
 test-gpu: $(VENV)/gpu
 	$(BIN)/python -m tests.cuda.every gpu
 	MIMICAM_GPU=1 $(BIN)/pytest -m gpu
-	MIMICAM_GPU=1 $(BIN)/pytest tests/test_generator.py -k "torch-cuda or tensorrt"
+	MIMICAM_GPU=1 $(BIN)/pytest tests/test_networks.py -k "torch-cuda or tensorrt"
 	compute-sanitizer --tool memcheck --error-exitcode 1 $(BIN)/python -m tests.cuda.every gpu
 	compute-sanitizer --tool racecheck --error-exitcode 1 $(BIN)/python -m tests.cuda.every gpu
 

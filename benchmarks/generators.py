@@ -95,12 +95,14 @@ def _row(name: str, weights: Weights, config: RendererConfig, count: int) -> dic
 
 
 def _on_cpu(weights: Weights, config: RendererConfig, count: int) -> dict[str, Network]:
-    """By runtime and precision: OpenVINO in those that it computes here, the whole numbers where the weights have peaks."""
+    """By runtime and precision: OpenVINO in the best for these weights, the processor's own, and f32."""
     from models.torch_runtime import TorchNetwork
 
     core = ov.Core()
-    precisions = dict.fromkeys([best_precision(core, weights), native_precision(core)])
-    networks: list[tuple[str, Network]] = [("openvino", OpenVinoNetwork(weights, config, count, p)) for p in precisions]
+    precisions = dict.fromkeys((best_precision(core, weights), native_precision(core), "f32"))
+    networks: list[tuple[RuntimeName, Network]] = [
+        ("openvino", OpenVinoNetwork(weights, config, count, p)) for p in precisions
+    ]
     networks.append(("torch-cpu", TorchNetwork(weights, config, count)))
     return {f"{name} {network.precision}": network for name, network in networks}
 

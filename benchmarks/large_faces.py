@@ -23,10 +23,9 @@ from benchmarks.quality import gradient
 from benchmarks.results import write_result
 from engine.machine import describe
 from engine.render.crops import Part
-from engine.render.generator import DETAIL, LARGE, PARTS, places_of
+from engine.render.generator import DETAIL, LARGE, PARTS, Networks, load_networks
 from kernels.lay_back.cpu import lay_back
 from models.config import INPUTS
-from models.runtimes import load_network
 from tools.training_pairs import Pairs
 
 MOVES: Final = 12  # of each portrait
@@ -36,19 +35,27 @@ Picture = NDArray[np.uint8]
 
 def run(data: Path, sheets: Path | None, report: Path, console: Console) -> None:
     """Measure, show and keep."""
-    results = {part: _of_part(part, data, sheets) for part in PARTS}
+    networks = {scale: _loaded(scale) for scale in (1, LARGE)}
+    results = {part: _of_part(part, networks, data, sheets) for part in PARTS}
     table = Table("part", "portrait", "drawn by", "L1", "sharpness")
     for part, portraits in results.items():
         for portrait, ways in portraits.items():
             for name, found in ways.items():
                 table.add_row(part, Path(portrait).stem, name, f"{found['L1']:.1f}", f"{found['sharpness']:.2f}")
     console.print(table)
-    write_result(report, {"parts": results, "machine": describe()})
+    write_result(report, {"runtime": str(networks[1]), "parts": results, "machine": describe()})
 
 
-def _of_part(part: Part, data: Path, sheets: Path | None) -> dict[str, dict[str, dict[str, float]]]:
-    """Figures by portrait and way."""
-    networks = {scale: load_network(part, len(places_of(part)), "openvino", scale=scale)[0] for scale in (1, LARGE)}
+def _loaded(scale: int) -> Networks:
+    networks = load_networks("openvino", scale=scale)
+    assert networks is not None  # but for `none` and `auto`
+    return networks
+
+
+def _of_part(
+    part: Part, networks: dict[int, Networks], data: Path, sheets: Path | None
+) -> dict[str, dict[str, dict[str, float]]]:
+    """Figures by portrait and way, of networks by the scale of their crops."""
     pairs = {  # of one seed, so that both move in the same way
         scale: Pairs(part, data / "train", SEED, scale=scale, large=data / "portraits_hi", held_out=True)
         for scale in networks
@@ -64,7 +71,7 @@ def _of_part(part: Part, data: Path, sheets: Path | None) -> dict[str, dict[str,
             drawn = {"warp": seen}
             for scale, name in ((1, "small crops"), (LARGE, "large crops")):
                 crops = np.ascontiguousarray(units[scale][..., :INPUTS])
-                drawn[name] = _redrawn(seen, networks[scale](crops), crops, part)
+                drawn[name] = _redrawn(seen, networks[scale].by_part[part](crops), crops, part)
             for name, pictures in drawn.items():
                 each = zip(pictures, truth, weight, strict=True)
                 rows.setdefault(name, []).extend(_compare(*one) for one in each)

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 INPUTS: Final = 10  # channels of the generator: warped puppet BGR, drawing (3), reference BGR, stretch
+INSIDE: Final = 3  # that of them which shows what the inner lips surround, or the lids
 OCCLUSION_INPUTS: Final = 5  # channels of the occlusion network: picture BGR, the face's contour, the matte before
 
 

@@ -1,19 +1,19 @@
 """A network as an ONNX graph, built from the weights themselves: what OpenVINO and TensorRT read.
 
 The graph is that of `models/renderer.py` with the batch norms folded into the convolutions; a test holds both together.
-No exported file is shipped, and torch is not needed. With `half` all weights and numbers inside are fp16, as TensorRT's
-strongly typed networks want it, and so are the crops, which come as the kernel `crop_normalise` leaves them on a GPU. `whole`
+No exported file is shipped, and torch is not needed. In `f16` all weights and numbers inside are fp16, as TensorRT's
+strongly typed networks want it, and so are the crops, which come as the kernel `crop_normalise` leaves them on a GPU. `i8`
 convolves in whole numbers of 8 bits (Jacob et al., "Quantization and Training of Neural Networks for Efficient
 Integer-Arithmetic-Only Inference", CVPR 2018, section 2): answers of layers in 255 steps up to their peak, kernels in 63 to
 either side for each channel; what follows the last convolution stays in f32.
 
-    crops   (n, size, size, inputs) uint8, or with `half` (n, inputs, size, size) float16 in [-1, 1]
+    crops   (n, size, size, inputs) uint8, or in `f16` (n, inputs, size, size) float16 in [-1, 1]
     drawn   (n, size, size, outputs) float32: colour BGR in [0, 255] where the network draws one, matte in [0, 1]
 """
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import onnx
@@ -24,18 +24,18 @@ from models.config import Detail, RendererConfig
 from models.weights import PEAK, Weights
 
 OPSET, IR_VERSION = 17, 8  # read by OpenVINO 2023 and TensorRT 8.6 and later
-EPSILON = 1e-5  # of torch's batch norm; and what is taken for the peak of what is 0
+EPSILON = 1e-5  # of torch's batch norm
+SMALLEST_PEAK = 1e-5  # of whole numbers, of layers and kernels: some are 0 throughout
 LARGEST_WEIGHT = 63  # of whole numbers: processors without VNNI add two products in 16 bits
+Numbers = Literal["f32", "f16", "i8"]
 
 
-def build_graph(
-    weights: Weights, config: RendererConfig, count: int, *, half: bool = False, whole: bool = False
-) -> onnx.ModelProto:
-    """The graph for `count` crops at a time. KeyError when it is to be `whole` and the weights have no peaks."""
-    graph = _Graph(_with_shared_peaks(weights, config) if whole else weights, config, half, whole)
-    planes = "crops" if half else graph.from_bytes("crops")
+def build_graph(weights: Weights, config: RendererConfig, count: int, numbers: Numbers = "f32") -> onnx.ModelProto:
+    """The graph for `count` crops at a time. KeyError for `i8` where the weights have no peaks."""
+    graph = _Graph(_with_shared_peaks(weights, config) if numbers == "i8" else weights, config, numbers)
+    planes = "crops" if numbers == "f16" else graph.from_bytes("crops")
     x = graph.add("SpaceToDepth", planes, blocksize=2)
-    if whole:
+    if numbers == "i8":
         x = graph.in_bytes(x, 1 / 127, np.int8)
     skips = []
     for level in range(4):
@@ -63,11 +63,11 @@ def _with_shared_peaks(weights: Weights, config: RendererConfig) -> Weights:
 class _Graph:
     """Nodes and constants under construction; every method returns the name of what it added."""
 
-    def __init__(self, weights: Weights, config: RendererConfig, half: bool, whole: bool) -> None:
+    def __init__(self, weights: Weights, config: RendererConfig, numbers: Numbers) -> None:
         first = "down.0.0.weight"  # torch unshuffles to channel * 4 + block, ONNX to block * channels + channel
         kernel = weights[first].reshape(-1, config.inputs, 4, 3, 3).swapaxes(1, 2).reshape(weights[first].shape)
-        self._weights, self._config, self._whole = weights | {first: kernel}, config, whole
-        self._dtype = np.float16 if half else np.float32
+        self._weights, self._config, self._whole = weights | {first: kernel}, config, numbers == "i8"
+        self._dtype = np.float16 if numbers == "f16" else np.float32
         self._nodes: list[onnx.NodeProto] = []
         self._constants: list[onnx.TensorProto] = []
 
@@ -152,7 +152,7 @@ class _Graph:
         x = self.add("Relu", x)
         if not self._whole:
             return x
-        return self.in_bytes(x, np.maximum(self._weights[name + PEAK], EPSILON) / 255, np.uint8)
+        return self.in_bytes(x, np.maximum(self._weights[name + PEAK], SMALLEST_PEAK) / 255, np.uint8)
 
     def in_bytes(self, x: str, step: Any, kind: type[np.int8] | type[np.uint8]) -> str:
         """Numbers as bytes of that kind hold them, in steps."""
@@ -177,7 +177,7 @@ class _Graph:
         """A constant as it is, or in whole numbers with a step for each channel of its answer."""
         if not self._whole:
             return self.constant(kernel.astype(self._dtype))
-        steps = np.maximum(np.abs(kernel).max((1, 2, 3)), EPSILON) / LARGEST_WEIGHT  # a channel may be 0 throughout
+        steps = np.maximum(np.abs(kernel).max((1, 2, 3)), SMALLEST_PEAK) / LARGEST_WEIGHT
         whole = np.round(kernel / steps[:, None, None, None]).astype(np.int8)
         zeros = np.zeros(len(steps), np.int8)
         names = [self.constant(value) for value in (whole, steps.astype(self._dtype), zeros)]

@@ -56,7 +56,7 @@ class OpenVinoNetwork:
         """`count` crops of the config's size at a time, in the processor's best precision unless told otherwise."""
         core = ov.Core()
         self.precision: Precision = precision or best_precision(core, weights)
-        graph = build_graph(weights, config, count, whole=self.precision == "i8").SerializeToString()
+        graph = build_graph(weights, config, count, "i8" if self.precision == "i8" else "f32").SerializeToString()
         self._compiled = compile_graph(core, graph, self.precision, threads_in_the_loop())
 
     @property

@@ -19,12 +19,11 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from models.config import Detail, RendererConfig
+from models.config import INSIDE, Detail, RendererConfig
 
 WARP = slice(0, 3)
 DRAWING = slice(3, 6)
 REFERENCE = slice(6, 9)
-INSIDE = slice(3, 4)  # of the drawing: what the inner lips surround
 
 
 def _conv(inputs: int, outputs: int, stride: int = 1) -> nn.Sequential:
@@ -78,7 +77,7 @@ class Renderer(nn.Module):
 def with_detail(x: Tensor, colour: Tensor, detail: Detail) -> Tensor:
     """A mouth network's colour for crops `x` with what wide mouths keep of the warp: the fine detail of its teeth. Not part of
     the training, in which the network would learn to take it off again."""
-    inside, warp = (x[:, INSIDE] + 1) / 2, x[:, WARP]
+    inside, warp = (x[:, INSIDE : INSIDE + 1] + 1) / 2, x[:, WARP]
     opened = inside.mean((2, 3), keepdim=True)
     wide = ((opened - detail.narrow) / (detail.wide - detail.narrow)).clamp(0, 1)
     kept = wide * _mean_around(inside, detail.rim_px)

@@ -110,7 +110,7 @@ class TensorRtNetwork:
 
     def __init__(self, weights: Weights, config: RendererConfig, count: int, cache: Path = CACHE) -> None:
         """As `TensorRtGraph`."""
-        self._graph = TensorRtGraph(build_graph(weights, config, count, half=True).SerializeToString(), cache)
+        self._graph = TensorRtGraph(build_graph(weights, config, count, "f16").SerializeToString(), cache)
 
     def bound(self, crops_address: int, drawn_address: int, stream: int) -> Callable[[], None]:
         """See `StreamNetwork`."""

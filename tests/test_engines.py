@@ -26,7 +26,7 @@ KEY = EngineKey("tensorrt 11.0", "a GPU", "600.1", "ab")
 @pytest.mark.parametrize("target", ["SM75", "SM89", "SM120"])
 def test_every_network_builds_for_every_generation(part: str, target: str) -> None:
     trt = pytest.importorskip(RTX)
-    graph = build_graph(load_weights(part), CONFIGS[part], len(places_of(part)), half=True).SerializeToString()
+    graph = build_graph(load_weights(part), CONFIGS[part], len(places_of(part)), "f16").SerializeToString()
     told: list[str] = []
     engine = build_engine(trt, graph, target=target, progress=lambda phase, done, steps: told.append(phase))
     assert len(engine) > 100_000

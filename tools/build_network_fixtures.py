@@ -25,14 +25,13 @@ from engine.render.occlusion import Occlusion
 from engine.render.patch import Region
 from engine.render.portrait_view import PortraitView
 from engine.render.scene import Scene
-from models.config import CONFIGS
+from models.config import CONFIGS, INSIDE
 from models.runtimes import Precision
 from models.torch_runtime import TorchNetwork
 from models.weights import load_weights
 
 FIXTURES = Path("tests/fixtures")
 PUPPET = "bruno.puppet"
-INSIDE = 3  # channel of a crop that shows how far a mouth or an eye is open
 
 
 class Onlooker:

@@ -74,22 +74,30 @@ def _some(units: Iterator[NDArray[np.uint8]]) -> Tensor:
     return torch.from_numpy(np.stack(list(islice(units, BATCH))))
 
 
-def measure(part: str, data: Path) -> None:
-    """Write the peaks of one network into its file."""
+def shipped(part: str) -> Renderer:
+    """A network as it is shipped, to look at."""
     network = Renderer(CONFIGS[part])
     load_into(network, load_weights(part))
-    network.eval()
-    generator = next((name for name in PARTS if name == part), None)
-    batches = occlusion_batches(network, data) if generator is None else generator_batches(generator, data)
-    peaks = {name + PEAK: np.array(peak, np.float32) for name, peak in peaks_of(network, batches).items()}
+    return network.eval()
+
+
+def keep(part: str, peaks: dict[str, float]) -> None:
+    """Write them into the network's file."""
     path = weights_folder() / f"{part}.safetensors"
-    write_with_sum(path, save(load(read_shipped(path)) | peaks))
+    tensors = {name + PEAK: np.array(peak, np.float32) for name, peak in peaks.items()}
+    write_with_sum(path, save(load(read_shipped(path)) | tensors))
     print(f"{path}: {len(peaks)} layers, answers up to {max(peaks.values()):.1f}")
 
 
-if __name__ == "__main__":
+def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--data", type=Path, required=True)
-    asked = parser.parse_args()
-    for shipped in CONFIGS:
-        measure(shipped, asked.data)
+    data = parser.parse_args().data
+    for part in PARTS:
+        keep(part, peaks_of(shipped(part), generator_batches(part, data)))
+    occlusion = shipped("occlusion")
+    keep("occlusion", peaks_of(occlusion, occlusion_batches(occlusion, data)))
+
+
+if __name__ == "__main__":
+    main()

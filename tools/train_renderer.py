@@ -203,7 +203,7 @@ class Trainer:
 
 def pools_of(part: Part, data: Path, large: Path | None, workers: int, device: torch.device) -> list[Pool]:
     """What each size of crops is trained with: the network's own, and twice that where there are large portraits. ValueError
-    where there are too few processes. On a GPU each takes up to 10 GB of its memory."""
+    where there are too few processes. On a GPU each pool takes up to 10 GB of its memory."""
     pools: list[Pool] = []
     scales = scales_of(large)
     for scale, makers in zip(scales, shared_out(workers, len(scales)), strict=True):
@@ -239,8 +239,8 @@ def run(
         recent[number].append(trainer.train(shown[number], number, course.seconds / (60 * minutes)))
         if course.step % LOG_STEPS[device.type] == 0 or course.seconds >= 60 * minutes:
             course.save()
-            for size, batch in shown.items():
-                trainer.sheet(batch, out / ("sheet_large.png" if size else "sheet.png"))
+            for which, batch in shown.items():
+                trainer.sheet(batch, out / ("sheet_large.png" if which else "sheet.png"))
             yield {"step": course.step, "minutes": course.seconds / 60} | {
                 name if scale == 1 else f"{name}, {scale}x": value
                 for scale, pool, steps in zip(scales_of(large), pools, recent, strict=True)

@@ -1,7 +1,7 @@
 """The steps that the governor has on this machine: what each quality costs is measured, not assumed.
 
-Where the processor computes networks in bf16, fewer pixels save most; where it doesn't, the networks are most of a picture, and
-a smaller picture with networks saves nothing.
+Where the processor computes networks in bf16 or 8 bits, fewer pixels save most; in f32 the networks are most of a picture, and a
+smaller picture with networks saves nothing.
 """
 
 from __future__ import annotations

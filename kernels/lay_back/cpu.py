@@ -29,8 +29,8 @@ def _fade(drawn, ramp, crop, layers):  # type: ignore[no-untyped-def]
             for k in range(3):
                 layers[y, x, k] = _byte(drawn[y, x, k])
                 layers[y, x, 4 + k] = crop[y, x, k]
-            faint = int(_byte(np.float32(255) * drawn[y, x, 3] * (ramp[x] * ramp[y])))
-            matte = (510 * max(faint - FAINT, 0) + 255 - FAINT) // (2 * (255 - FAINT))
+            whole = int(_byte(np.float32(255) * drawn[y, x, 3] * (ramp[x] * ramp[y])))
+            matte = (510 * max(whole - FAINT, 0) + 255 - FAINT) // (2 * (255 - FAINT))
             layers[y, x, 3] = matte
             if matte > 0:
                 x0, x1 = min(x0, x), max(x1, x)
