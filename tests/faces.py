@@ -1,7 +1,8 @@
-"""Performers before a camera, as the tests of the modes need them, and how pictures of them differ."""
+"""Performers before a camera, as the tests of the modes need them, faces of flat colours, and how pictures differ."""
 
 from __future__ import annotations
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -15,6 +16,8 @@ from engine.render.patch import Region
 from engine.track.tracker import Tracked
 
 Picture = NDArray[np.uint8]
+SIDE_PX, UNIT_PX = 256, 90.0  # of a face of flat colours
+SKIN = (120, 140, 190)
 
 
 def seen(picture: Picture, landmarks_px: lm.Points, at_s: float = 0.0, index: int = 0) -> Tracked:
@@ -43,3 +46,21 @@ def inside(tracked: Tracked, inset: float = 0.0) -> NDArray[np.bool_]:
 def apart(a: Picture, b: Picture) -> NDArray[np.float64]:
     """(height, width): how far two pictures differ, grey levels."""
     return np.abs(a.astype(int) - b).mean(-1)
+
+
+def open_face(gap: float = 0.2) -> lm.Points:
+    """Landmarks of a face whose lips are `gap` inter-ocular distances apart in the middle."""
+    points = (reference_face().mean * np.float32(UNIT_PX) + np.float32([SIDE_PX / 2, 0.42 * SIDE_PX, 0])).astype(
+        np.float32
+    )
+    across = np.sin(np.linspace(0, np.pi, len(lm.LIP_PAIRS) + 2))[1:-1].astype(np.float32)
+    upper, lower = lm.LIP_PAIRS[:, 0], lm.LIP_PAIRS[:, 1]
+    points[lower, 1] = points[upper, 1] + np.float32(gap) * across * np.float32(lm.inter_ocular(points))
+    return points
+
+
+def painted(points: lm.Points, inside: tuple[int, int, int]) -> Picture:
+    """(SIDE_PX, SIDE_PX, 3): skin with what the inner lips surround in that colour."""
+    picture = np.full((SIDE_PX, SIDE_PX, 3), SKIN, np.uint8)
+    cv2.fillPoly(picture, [np.round(points[lm.LIPS_INNER, :2]).astype(np.int32)], inside)
+    return picture

@@ -2,36 +2,16 @@
 
 from __future__ import annotations
 
-import cv2
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from numpy.typing import NDArray
 
 from engine.face import landmarks as lm
-from engine.face.reference import reference_face
+from tests.faces import open_face, painted
 from tools.dropped_jaw import drop_jaw, shows_cavity
 
-SIDE_PX, UNIT_PX = 256, 90.0
-SKIN, DARK, TONGUE, TEETH = (120, 140, 190), (20, 15, 35), (80, 70, 150), (200, 210, 220)
-
-
-def open_face(gap: float = 0.2) -> lm.Points:
-    """Landmarks of a face whose lips are `gap` inter-ocular distances apart in the middle."""
-    points = (reference_face().mean * np.float32(UNIT_PX) + np.float32([SIDE_PX / 2, 0.42 * SIDE_PX, 0])).astype(
-        np.float32
-    )
-    across = np.sin(np.linspace(0, np.pi, len(lm.LIP_PAIRS) + 2))[1:-1].astype(np.float32)
-    upper, lower = lm.LIP_PAIRS[:, 0], lm.LIP_PAIRS[:, 1]
-    points[lower, 1] = points[upper, 1] + np.float32(gap) * across * np.float32(lm.inter_ocular(points))
-    return points
-
-
-def painted(points: lm.Points, inside: tuple[int, int, int]) -> NDArray[np.uint8]:
-    picture = np.full((SIDE_PX, SIDE_PX, 3), SKIN, np.uint8)
-    cv2.fillPoly(picture, [np.round(points[lm.LIPS_INNER, :2]).astype(np.int32)], inside)
-    return picture
+DARK, TONGUE, TEETH = (20, 15, 35), (80, 70, 150), (200, 210, 220)
 
 
 @given(st.floats(0.0, 0.4))

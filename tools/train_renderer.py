@@ -117,9 +117,9 @@ def weighted_l1(picture: Tensor, truth: Tensor, weight: Tensor) -> Tensor:
 class Trainer:
     """Networks, optimisers and how far the run is."""
 
-    def __init__(self, part: Part, out: Path, device: torch.device, sizes: int, *, anew: bool) -> None:
+    def __init__(self, part: Part, out: Path, device: torch.device, sizes: int, rate: float, *, anew: bool) -> None:
         """For crops of so many sizes, each with an adversary of its own."""
-        self.config, self.device = CONFIGS[part], device
+        self.config, self.device, self.rate = CONFIGS[part], device, rate
         like: Any = {"device": device, "memory_format": torch.channels_last}
         self.generator = Renderer(self.config).to(**like)
         self.adversary = nn.ModuleList(Adversary() for _ in range(sizes)).to(**like)
@@ -127,14 +127,14 @@ class Trainer:
             load_into(self.generator, load_weights(part))
         self.average = Renderer(self.config).to(**like)
         self.average.load_state_dict(self.generator.state_dict())
-        self.by_generator = torch.optim.Adam(self.generator.parameters(), RATE, (0.5, 0.99))
-        self.by_adversary = torch.optim.Adam(self.adversary.parameters(), RATE, (0.5, 0.99))
+        self.by_generator = torch.optim.Adam(self.generator.parameters(), rate, (0.5, 0.99))
+        self.by_adversary = torch.optim.Adam(self.adversary.parameters(), rate, (0.5, 0.99))
         names = ("generator", "adversary", "average", "by_generator", "by_adversary")
         self.course = Course(out, {name: getattr(self, name) for name in names}, device)
 
     def train(self, batch: Batch, number: int, share: float) -> dict[str, Tensor]:
         """One step in crops of the size of that number; `share` of the run is over."""
-        rate = RATE if share < FALLS_FROM else max(LAST_RATE, RATE * (1 - share) / (1 - FALLS_FROM))
+        rate = self.rate if share < FALLS_FROM else max(LAST_RATE, self.rate * (1 - share) / (1 - FALLS_FROM))
         for optimiser in (self.by_generator, self.by_adversary):
             for group in optimiser.param_groups:
                 group["lr"] = rate
@@ -222,11 +222,11 @@ def scales_of(large: Path | None) -> tuple[int, ...]:
 
 
 def run(
-    part: Part, data: Path, large: Path | None, out: Path, minutes: float, workers: int, *, anew: bool
+    part: Part, data: Path, large: Path | None, out: Path, minutes: float, workers: int, rate: float, *, anew: bool
 ) -> Iterator[dict[str, float]]:
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     torch.backends.cudnn.benchmark = True
-    trainer, random = Trainer(part, out, device, len(scales_of(large)), anew=anew), np.random.default_rng()
+    trainer, random = Trainer(part, out, device, len(scales_of(large)), rate, anew=anew), np.random.default_rng()
     pools = pools_of(part, data, large, workers, device)
     recent, course = [list[dict[str, Tensor]]() for _ in pools], trainer.course
     shown: dict[int, Batch] = {}  # the last of each size
@@ -263,10 +263,14 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=Path("out/train"))
     parser.add_argument("--minutes", type=float, default=90)
     parser.add_argument("--workers", type=int, default=2, help="processes that make pairs, one at least for each size")
+    parser.add_argument(
+        "--rate", type=float, default=RATE, help="of learning, until it falls; less for a short while more"
+    )
     parser.add_argument("--anew", action="store_true", help="from random weights rather than from the shipped ones")
     asked = parser.parse_args()
     out = asked.out / asked.part
-    write_log(run(asked.part, asked.data, asked.large, out, asked.minutes, asked.workers, anew=asked.anew), out)
+    log = run(asked.part, asked.data, asked.large, out, asked.minutes, asked.workers, asked.rate, anew=asked.anew)
+    write_log(log, out)
 
 
 if __name__ == "__main__":

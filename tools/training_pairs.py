@@ -33,6 +33,7 @@ from engine.render.portrait import Portrait
 from kernels.crop_normalise.cpu import crop
 from models.config import CONFIGS
 from tools.dropped_jaw import drop_jaw, shows_cavity
+from tools.rarer_mouths import AS_IT_IS, Rarity
 
 STILL_SHARE = 0.35  # of all photographs: a warp that is brought back makes no folds and no shadows
 TARGETS = 4  # pictures asked of each photograph of a clip, half of them at random
@@ -41,6 +42,7 @@ POSE_DEG = (16.0, 10.0, 6.0)  # how far stills are turned away, standard deviati
 LARGEST_YAW_DEG = 35.0  # stills turned further show half a face
 SHOUT_SHARE = 0.6  # of the truths that show the inside of a mouth: their jaw is dropped further
 LARGEST_DROP = (0.35, 1.6)  # inter-ocular distances; of the gap of the lips
+DARKER_SHARE, SHADED_SHARE = 0.4, 0.6  # of the photographs, with their truths: see `tools/rarer_mouths.py`
 SHOUT_ODDS = 6.0  # of a still that shows the inside of a mouth, beside 1 to 4 of others
 SLIP = 0.012  # error of landmarks as retargeting makes it, inter-ocular distances, in one photograph of two
 NOISE = 0.003  # the same from one picture to the next
@@ -158,10 +160,10 @@ class Pairs:
     def units(self) -> list[NDArray[np.uint8]]:
         """Units from one photograph."""
         if self.large and self._random.random() < LARGE_SHARE:
-            return self.units_of(self.large[self._random.choice(len(self.large), p=self._large_odds)])
+            return self._from_still(self.large[self._random.choice(len(self.large), p=self._large_odds)])
         draw = self._random.random()
         if draw < STILL_SHARE:
-            return self.units_of(self._stills[self._random.choice(len(self._stills), p=self._still_odds)])
+            return self._from_still(self._stills[self._random.choice(len(self._stills), p=self._still_odds)])
         if draw < STILL_SHARE + 0.12 and self._couples:
             return self._from_couple(self._couples[self._random.integers(len(self._couples))])
         return self._from_clip(self._random.choice(len(self._clips), p=self._clip_odds))
@@ -170,25 +172,40 @@ class Pairs:
         clip, lips_apart = self._clips[number], self._lips_apart[number]
         some = self._random.integers(len(clip.pictures), size=4)
         shut = min(some, key=lambda i: lips_apart[i]) if self._random.random() < 0.5 else some[0]
-        portrait = Portrait(Photograph(clip.pictures[shut], clip.landmarks_px[shut]))
+        rarity = self._rarity(clip, shut)
+        photograph = rarity.of(clip.pictures[shut], clip.landmarks_px[shut])
+        portrait = Portrait(Photograph(photograph, clip.landmarks_px[shut]))
         units: list[NDArray[np.uint8]] = []
         for odds in (self._telling[number], None) * (TARGETS // 2):
             j = min(int(self._random.choice(len(clip.pictures), p=odds)), len(clip.pictures) - 2)
             truths = self._shouting([(clip.pictures[i], clip.landmarks_px[i]) for i in (j, j + 1)])
-            units += self._of(portrait, clip.pictures[shut], truths)
+            units += self._of(portrait, photograph, [(rarity.of(*truth), truth[1]) for truth in truths])
         return units
 
     def _from_couple(self, couple: Footage) -> list[NDArray[np.uint8]]:
-        i, j = self._random.permutation(len(couple.pictures))[:2]
-        portrait = Portrait(Photograph(couple.pictures[i], couple.landmarks_px[i]))
-        return self._of(portrait, couple.pictures[i], [(couple.pictures[j], couple.landmarks_px[j])] * 2)
+        rarity = self._rarity(couple)
+        (before, at), (after, to) = (
+            (rarity.of(couple.pictures[i], couple.landmarks_px[i]), couple.landmarks_px[i])
+            for i in self._random.permutation(len(couple.pictures))[:2]
+        )
+        return self._of(Portrait(Photograph(before, at)), before, [(after, to)] * 2)
 
-    def units_of(self, still: Footage) -> list[NDArray[np.uint8]]:
-        """Move the still away, and bring it back."""
+    def _from_still(self, still: Footage) -> list[NDArray[np.uint8]]:
+        return self.units_of(still, self._rarity(still))
+
+    def units_of(self, still: Footage, rarity: Rarity = AS_IT_IS) -> list[NDArray[np.uint8]]:
+        """Move the still, changed that way, away, and bring it back."""
         i = self._random.integers(len(still.pictures))
-        ((truth, points),) = self._shouting([(still.pictures[i], still.landmarks_px[i])])
+        ((picture, points),) = self._shouting([(still.pictures[i], still.landmarks_px[i])])
+        truth = rarity.of(picture, points)
         away, target = Portrait(Photograph(truth, points)).draw(self._performance())
         return self._of(Portrait(Photograph(away, target.landmarks_px)), away, [(truth, points)] * 2)
+
+    def _rarity(self, person: Footage, number: int = 0) -> Rarity:
+        """How the pictures of a person are changed, by that one of them."""
+        darker, shaded = map(bool, self._random.random(2) < (DARKER_SHARE, SHADED_SHARE))
+        seen = person.pictures[number], person.landmarks_px[number]
+        return Rarity.drawn(self._random, *seen, darker=darker, shaded=shaded)
 
     def _shouting(self, truths: list[Truth]) -> list[Truth]:
         """Some of the truths that show the inside of a mouth with the jaw lower than it was."""
