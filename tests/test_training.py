@@ -88,7 +88,7 @@ def test_units_are_complete_and_differ(data: Path, part: Part) -> None:
         assert unit.dtype == np.uint8
         assert unit[..., -1].max() > 200  # the part is in the crop
         away.append(np.abs(unit[..., :3].astype(int) - unit[..., 10:13]).mean())
-    assert min(away) > 0.2  # the warp is the truth in none
+    assert np.mean(away) > 0.5  # the warp is not the truth
 
 
 def test_large_portraits_are_shrunk_and_some_are_kept_for_evaluation(
