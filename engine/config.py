@@ -12,6 +12,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 from engine.drive.bindings import Bindings
 from engine.errors import ConfigError
 from engine.face.style import Style
+from engine.machine import cores
 from engine.names import (
     BlendName,
     Corner,
@@ -24,6 +25,8 @@ from engine.names import (
     SliderName,
 )
 from models.runtimes import RuntimeName
+
+TURNS_UP_TO = 2  # cores
 
 
 def _parse_size(value: Any) -> Any:
@@ -157,15 +160,22 @@ class RunConfig(BaseModel):
     target_age: float | None = Field(
         default=None,
         ge=0,
-        description="frame age to hold by drawing less well where time is short, ms; one and a half periods; 0 never does",
+        description="frame age to hold by drawing less well where time is short, ms; else a period and a half, one period where "
+        "tracking and drawing take turns; 0 never does",
     )
     seconds: float | None = Field(default=None, gt=0)
     report: Path | None = None
 
     @property
+    def in_turn(self) -> bool:
+        """Whether a frame is tracked only while none is drawn: with few cores, where no GPU draws (docs/decisions/024)."""
+        return cores() <= TURNS_UP_TO and self.device != "gpu"
+
+    @property
     def target_age_ms(self) -> float:
         """The governor's target; 0 is none."""
-        return 1500 / self.rate if self.target_age is None else self.target_age
+        periods = 1.0 if self.in_turn else 1.5
+        return 1e3 * periods / self.rate if self.target_age is None else self.target_age
 
 
 def read_config(path: Path | None, given: dict[str, Any]) -> RunConfig:

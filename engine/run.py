@@ -133,10 +133,11 @@ def _loop(config: RunConfig, opened: _Opened, console: Console) -> tuple[Outcome
     """What the run came to, and whether its recordings are whole."""
     drive, switchboard, ladder = opened.drive, opened.switchboard, opened.ladder
     scene, meter = switchboard.scene, Meter()
-    governor = Governor(len(ladder), config.target_age_ms, first_that_fits(ladder, config.rate))
+    begin = first_that_fits(ladder, config.rate, in_turn=config.in_turn)
+    governor = Governor([step.draw_ms for step in ladder], config.target_age_ms, begin)
     scene.quality = ladder[governor.level].quality
     output = OutputStage(opened.sinks, config.rate)
-    pipeline = Pipeline(drive.performer.source, drive, scene, output, meter)
+    pipeline = Pipeline(drive.performer.source, drive, scene, output, meter, in_turn=config.in_turn)
     memory: dict[str, float] = {}
     failure: MimicamError | None = None
     told: list[str] = []

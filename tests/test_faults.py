@@ -217,11 +217,12 @@ class Echo:
 
 
 @given(
-    SOURCES, WORDS, WORDS, WORDS, st.one_of(st.none(), st.integers(0, 12)), st.sampled_from(["track", "render", "main"])
-)
-@settings(max_examples=150, deadline=None)
+    SOURCES, WORDS, WORDS, WORDS, st.one_of(st.none(), st.integers(0, 12)), st.sampled_from(["track", "render", "main"]),
+    st.booleans(),
+)  # fmt: skip
+@settings(max_examples=200, deadline=None)
 def test_every_interleaving_ends(
-    camera: str, tracking: str, rendering: str, sending: str, stop_at: int | None, stopper: str
+    camera: str, tracking: str, rendering: str, sending: str, stop_at: int | None, stopper: str, in_turn: bool
 ) -> None:
     """Stages stall and fail at random, and somebody calls `stop` in the middle of it."""
     seen, meter = Watching(), Meter()
@@ -235,7 +236,9 @@ def test_every_interleaving_ends(
     render = FaultyRender(Echo(stop_sometimes if stopper == "render" else None), rendering, nap=nap)
     tracked = Faulty(lambda f: stop_sometimes(f) if stopper == "track" else f, tracking, nap=nap)
     sink = FaultySink(seen, sending, nap=nap)
-    pipeline = Pipeline(SyntheticCamera(camera, []), tracked, render, OutputStage([sink], 1000.0), meter)
+    pipeline = Pipeline(
+        SyntheticCamera(camera, []), tracked, render, OutputStage([sink], 1000.0), meter, in_turn=in_turn
+    )
     watch = (lambda: stop_sometimes(None)) if stopper == "main" else None
     interval = sys.getswitchinterval()
     sys.setswitchinterval(1e-6)

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from engine.live.governor import IN_FLIGHT, PATIENCE_S, ROOM, WINDOW, Governor
+from engine.live.governor import IN_FLIGHT, LONGEST_PATIENCE_S, PATIENCE_S, WINDOW, Governor
 from engine.live.meter import Series
 
 RATE_HZ = 30.0
@@ -30,21 +30,26 @@ def costs(*ages_ms: float) -> Plant:
     return lambda level, now_s: ages_ms[level]
 
 
+def governor_of(*costs_ms: float, level: int = 0) -> Governor:
+    """One that was told what drawing takes at each level."""
+    return Governor(costs_ms, TARGET_MS, level)
+
+
 def test_it_stays_at_the_best_level_while_that_holds_the_target() -> None:
-    governor = Governor(4, TARGET_MS)
+    governor = governor_of(45, 40, 30, 20)
     drive(governor, costs(45, 40, 30, 20), 300)
     assert not governor.steps
 
 
 def test_it_goes_down_just_far_enough_and_soon() -> None:
-    governor = Governor(4, TARGET_MS)
+    governor = governor_of(90, 70, 48, 30)
     drive(governor, costs(90, 70, 48, 30), 5)
     assert governor.level == 2
     assert [step.after for step in governor.steps] == [1, 2]
 
 
 def test_it_comes_back_when_the_load_goes() -> None:
-    governor = Governor(4, TARGET_MS)
+    governor = governor_of(90, 70, 48, 30)
     ages = drive(governor, costs(90, 70, 48, 30), 20)
     drive(governor, costs(20, 18, 15, 12), 30, 20.0, ages)
     assert governor.level == 0
@@ -53,18 +58,26 @@ def test_it_comes_back_when_the_load_goes() -> None:
 @given(st.floats(0.3, 0.69), st.floats(1.01, 3.0), st.integers(2, 6))
 @settings(max_examples=10, deadline=None)
 def test_a_load_at_the_edge_does_not_make_it_flap(below: float, above: float, levels: int) -> None:
-    """The best level is too dear, the next leaves so much room that the best looks possible: tries get rarer and rarer."""
-    governor = Governor(levels, TARGET_MS)
+    """The best level is too dear, but it was told that all take the same: tries get rarer and rarer."""
+    governor = governor_of(*[10.0] * levels)
     drive(governor, costs(above * TARGET_MS, *([below * TARGET_MS] * (levels - 1))), 600)
-    assert below < ROOM
     assert len(governor.steps) <= 15  # down, then tries after 4, 8, ... 240 s: seven of them, two steps each
     waits = [b.at_s - a.at_s for a, b in zip(governor.steps[::2], governor.steps[1::2], strict=False)]
     assert waits == sorted(waits)
 
 
+@given(st.floats(15, 44), st.floats(51, 200))
+@settings(max_examples=10, deadline=None)
+def test_what_it_knows_to_be_too_dear_is_hardly_ever_tried(quick_ms: float, slow_ms: float) -> None:
+    governor = governor_of(slow_ms, quick_ms)
+    drive(governor, costs(slow_ms, quick_ms), 0.98 * LONGEST_PATIENCE_S)
+    assert governor.level == 1
+    assert len(governor.steps) == 1
+
+
 def test_a_level_that_is_left_soon_after_going_further_was_a_mistake_too() -> None:
     """It rises by two levels in a calm spell and falls by two in a busy one: the lower of them is waited for longer as well."""
-    governor, calm, busy = Governor(3, TARGET_MS), costs(20, 18, 15), costs(90, 70, 30)
+    governor, calm, busy = governor_of(20, 18, 15), costs(20, 18, 15), costs(90, 70, 30)
     ages = drive(governor, busy, 5)
     drive(governor, calm, 15, 5.0, ages)
     assert governor.level == 0
@@ -77,7 +90,7 @@ def test_a_level_that_is_left_soon_after_going_further_was_a_mistake_too() -> No
 
 
 def test_where_worse_pictures_do_not_help_it_goes_back_to_the_best() -> None:
-    governor = Governor(4, TARGET_MS)
+    governor = governor_of(110, 109, 108, 107)
     drive(governor, costs(110, 109, 108, 107), 600)
     until = [*(step.at_s for step in governor.steps[1:]), 600.0]
     at_best = sum(end - step.at_s for step, end in zip(governor.steps, until, strict=True) if step.after == 0)
@@ -88,7 +101,7 @@ def test_where_worse_pictures_do_not_help_it_goes_back_to_the_best() -> None:
 @settings(max_examples=20, deadline=None)
 @given(st.lists(st.lists(st.floats(1, 200), min_size=4, max_size=4), min_size=1, max_size=6), st.integers(1, 4))
 def test_whatever_happens_a_level_is_kept_for_a_window(loads: list[list[float]], levels: int) -> None:
-    governor, ages = Governor(levels, TARGET_MS), Series()
+    governor, ages = governor_of(*[10.0] * levels), Series()
     for number, load in enumerate(loads):
         drive(governor, costs(*load), 20, 20.0 * number, ages)
     assert 0 <= governor.level < levels
@@ -99,7 +112,7 @@ def test_whatever_happens_a_level_is_kept_for_a_window(loads: list[list[float]],
 
 def test_a_load_that_grew_is_not_taken_for_a_futile_one() -> None:
     """Mild load settles at a middle level, then a heavy one makes even the worst too old: it helps all the same."""
-    governor = Governor(4, TARGET_MS)
+    governor = governor_of(60, 55, 45, 40)
     ages = drive(governor, costs(60, 55, 45, 40), 30)
     begin = len(governor.steps)
     drive(governor, costs(180, 160, 120, 80), 300, 30.0, ages)
@@ -110,7 +123,7 @@ def test_a_load_that_grew_is_not_taken_for_a_futile_one() -> None:
 
 
 def test_one_level_is_no_choice() -> None:
-    governor = Governor(1, 0.0)
+    governor = Governor([500.0], 0.0)
     drive(governor, costs(500), 60)
     assert not governor.steps
 
@@ -118,9 +131,9 @@ def test_one_level_is_no_choice() -> None:
 def test_a_start_that_was_measured_is_not_doubted_in_the_first_seconds() -> None:
     """Neither a calm nor a rough start lets it try what was found too dear at once; later it does."""
     for ages in (costs(110, 90, 30), costs(110, 90, 55)):
-        governor = Governor(3, TARGET_MS, level=2)
+        governor = governor_of(110, 90, 30, level=2)
         drive(governor, ages, 25)
         assert governor.level == 2
         assert not governor.steps
-        drive(governor, costs(20, 18, 15), 120, 25.0)
+        drive(governor, costs(20, 18, 15), LONGEST_PATIENCE_S + 60, 25.0)
         assert governor.level < 2

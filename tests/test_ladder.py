@@ -31,9 +31,15 @@ def test_each_step_saves_and_the_best_is_always_there(costs_ms: list[float]) -> 
 def test_a_machine_without_bf16_leaves_out_small_pictures_with_networks(monkeypatch: pytest.MonkeyPatch) -> None:
     steps = steps_of([37, 35, 40, 41, 17, 14.6], monkeypatch)
     assert [step.quality.name for step in steps] == ["full", "plain edges", "no networks", "half, no networks"]
-    assert steps[first_that_fits(steps, 30)].quality.name == "no networks"
-    assert first_that_fits(steps, 10) == 0
-    assert first_that_fits(steps, 120) == len(steps) - 1
+    assert steps[first_that_fits(steps, 30, in_turn=False)].quality.name == "no networks"
+    assert first_that_fits(steps, 10, in_turn=False) == 0
+    assert first_that_fits(steps, 120, in_turn=False) == len(steps) - 1
+
+
+def test_where_tracking_waits_for_its_turn_there_is_less_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    steps = steps_of([26, 18], monkeypatch)
+    assert first_that_fits(steps, 30, in_turn=False) == 0
+    assert first_that_fits(steps, 30, in_turn=True) == 1
 
 
 def test_drawing_is_timed_after_a_first_draw() -> None:

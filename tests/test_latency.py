@@ -20,6 +20,7 @@ from benchmarks.latency.measure import Setting, Way, measure
 from benchmarks.latency.page import page
 from benchmarks.latency.stages import Backlog
 from benchmarks.latency.strip import Stamp, draw_strip, read_strip, strip_height
+from benchmarks.latency.suite import WAYS
 from engine.machine import describe
 
 STAMPS = st.builds(Stamp, st.integers(0, 2**24 - 1), st.integers(0, 2**40 - 1).map(lambda ticks: ticks / 100_000))
@@ -122,7 +123,7 @@ def test_what_got_slower_is_said_beyond_the_margin() -> None:
     assert slower(gone, report(20, 30)) == ["b: measured then, not now"]
 
 
-@pytest.mark.parametrize("way", ["mailboxes", "queues", "one thread"])
+@pytest.mark.parametrize("way", WAYS)
 def test_age_is_read_from_the_pictures_whatever_the_way(way: Way) -> None:
     found = measure(Setting("short", way=way, size=(320, 180), seconds=1.5))
     assert found["unreadable"] == 0

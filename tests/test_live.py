@@ -89,18 +89,25 @@ class Plain:
 
 
 def run(
-    script: str, track: Any = lambda f: f, render: Any = None, sinks: Any = None, rate_hz: float | None = None
+    script: str,
+    track: Any = lambda f: f,
+    render: Any = None,
+    sinks: Any = None,
+    rate_hz: float | None = None,
+    *,
+    in_turn: bool = False,
 ) -> tuple[Meter, Pipeline]:
     meter = Meter()
     camera = SyntheticCamera(script, [np.zeros((8, 8, 3), np.uint8)], rate_hz)
     output = OutputStage(sinks if sinks is not None else [NullSink()], 30.0)
-    pipeline = Pipeline(camera, track, render or Plain(), output, meter)
+    pipeline = Pipeline(camera, track, render or Plain(), output, meter, in_turn=in_turn)
     pipeline.run(20.0)
     return meter, pipeline
 
 
-def test_every_frame_is_sent_or_counted_as_skipped() -> None:
-    meter, pipeline = run("ok*300")
+@pytest.mark.parametrize("in_turn", [False, True])
+def test_every_frame_is_sent_or_counted_as_skipped(in_turn: bool) -> None:
+    meter, pipeline = run("ok*300", in_turn=in_turn)
     assert meter.counted("captured") == 300
     assert meter.counted("sent") + pipeline.skipped() == 300
     assert meter.counted("out_of_order") == 0
@@ -117,6 +124,31 @@ def test_the_last_frame_reaches_the_output_at_the_end_of_a_file() -> None:
     run("ok*50", sinks=[Remember()])
     assert seen[-1] == 49
     assert seen == sorted(set(seen))
+
+
+class Watched(Plain):
+    """Stages that note whether a frame is tracked while another one is drawn."""
+
+    def __init__(self) -> None:
+        self.overtaken = False
+        self._another = threading.Event()
+
+    def track(self, frame: Frame) -> Frame:
+        self._another.set()
+        return frame
+
+    def __call__(self, tracked: Frame) -> Rendered:
+        self._another.clear()
+        self.overtaken |= self._another.wait(0.05)
+        return super().__call__(tracked)
+
+
+@pytest.mark.parametrize("in_turn", [False, True])
+def test_in_turn_nothing_is_tracked_while_a_frame_is_drawn(in_turn: bool) -> None:
+    watched = Watched()
+    meter, _ = run("ok*30", watched.track, watched, rate_hz=100.0, in_turn=in_turn)
+    assert meter.counted("rendered") >= 1
+    assert watched.overtaken is not in_turn
 
 
 class EndsUnderTheRenderer:

@@ -28,7 +28,7 @@ from engine.render.quality import LADDER
 from engine.report import governor_report
 from engine.run import prepare_stages
 
-Way = Literal["mailboxes", "queues", "one thread"]
+Way = Literal["mailboxes", "at once", "queues", "one thread"]
 SHOWN_POINTS = 600  # of age over time, in the report
 SHOWN_FRAMES = 10  # in the timeline of stages
 SETTLED_SHARE = 0.2  # of a run's time: what came before is not part of memory growth
@@ -39,7 +39,7 @@ class Setting:
     """One configuration of the measurement."""
 
     name: str
-    way: Way = "mailboxes"  # what is between the stages
+    way: Way = "mailboxes"  # what is between the stages; "at once" never takes turns
     size: tuple[int, int] = (1280, 720)
     rate_hz: float = 30.0
     seconds: float = 20.0
@@ -54,14 +54,16 @@ class Setting:
 
 def measure(setting: Setting) -> dict[str, Any]:
     """One run. Ages in ms, rates in pictures a second, memory in MB, CPU in cores."""
-    config = RunConfig(puppet="bruno", size=setting.size, output=("null",))
     named = {name: getattr(setting, name) for name in ("runtime", "device", "landmarks")}
-    tracker, scene = prepare_stages(config.model_copy(update=named))
+    config = RunConfig(puppet="bruno", size=setting.size, output=("null",)).model_copy(update=named)
+    tracker, scene = prepare_stages(config)
     times, sink, meter = Times(), ReadingSink(setting.output_extra_ms / 1e3), Meter()
     camera = StampingCamera(setting.size, setting.rate_hz)
     track, render = timed_track(tracker, times), CarryingRender(scene, times, setting.render_extra_ms / 1e3)
     ladder = scene.ladder() if setting.target_age_ms else [Step(LADDER[0], 0.0)]
-    governor = Governor(len(ladder), setting.target_age_ms, first_that_fits(ladder, setting.rate_hz))
+    in_turn = config.in_turn and setting.way != "at once"
+    begin = first_that_fits(ladder, setting.rate_hz, in_turn=in_turn)
+    governor = Governor([step.draw_ms for step in ladder], setting.target_age_ms, begin)
     memory: list[tuple[float, float]] = []
     begin_s, cpu_before = time.monotonic(), _cpu_s()
 
@@ -76,7 +78,8 @@ def measure(setting: Setting) -> dict[str, Any]:
             skipped = 0
         else:
             mailbox = Backlog if setting.way == "queues" else Mailbox
-            pipeline = Pipeline(camera, track, render, OutputStage([sink], setting.rate_hz), meter, mailbox)
+            output = OutputStage([sink], setting.rate_hz)
+            pipeline = Pipeline(camera, track, render, output, meter, mailbox, in_turn=in_turn)
             pipeline.run(setting.seconds, watch)
             skipped = pipeline.skipped()
         wall_s = time.monotonic() - begin_s

@@ -15,7 +15,7 @@ from engine.machine import describe
 
 SLOW_PERIODS = 3.0  # a renderer that is so many times too slow
 TYPICAL_RENDER_MS = 15.0
-WAYS: tuple[Way, ...] = ("mailboxes", "queues", "one thread")
+WAYS: tuple[Way, ...] = ("mailboxes", "at once", "queues", "one thread")
 
 
 def ways(seconds: float) -> list[Setting]:

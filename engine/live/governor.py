@@ -1,19 +1,22 @@
 """Holds the frame age at a target: worse pictures where it is missed, better ones again when there is room.
 
-It knows levels only by number, 0 the best. A level that has just been proved too dear is tried again later and later
-(the wait doubles), so that a load at the edge doesn't make the picture flap. Where the worst level is too old as well, the best
-is tried against it: if that is no older, something else is late, and the best is kept for a while.
+It knows levels only by number, 0 the best, and what drawing took at each before the run. A better one is tried where the age
+and what it takes longer would do together; after a long while also without, since the machine may have been slower then.
+A level that has just been proved too dear is tried again later and later (the wait doubles), so that a load at the edge
+doesn't make the picture flap. Where the worst level is too old as well, the best is tried against it: if that is no older,
+something else is late, and the best is kept for a while.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from engine.live.meter import Series
 
 WINDOW = 30  # pictures of a level that are looked at before the next decision
-ROOM = 0.7  # of the target: the age must be under this to try a better level,
-CALM = 60  # for nine in ten of so many pictures
+ROOM = 0.9  # of the target: what the age would be at a better level must be under this to try it,
+CALM = 60  # by nine in ten of so many pictures
 PATIENCE_S, LONGEST_PATIENCE_S = 4.0, 240.0  # after a step, before a better level is tried
 TOO_DEAR = 8  # times as long is waited before a level better than that of the start is tried
 RELAPSE_S = 60.0  # a better level that is left again within this was a mistake
@@ -34,10 +37,11 @@ class Step:
 class Governor:
     """Chooses a level from the ages of the pictures that were sent. Use it from one thread."""
 
-    def __init__(self, levels: int, target_ms: float, level: int = 0) -> None:
-        """`levels` >= 1, of which `level` is the one to begin with; `target_ms` > 0 is the median age to hold, of no meaning
-        where there is one level only."""
+    def __init__(self, costs_ms: Sequence[float], target_ms: float, level: int = 0) -> None:
+        """`costs_ms` has what drawing takes at each level, of which there is one at least; `level` is the one to begin with;
+        `target_ms` > 0 is the median age to hold, of no meaning where there is one level only."""
         self.target_ms = target_ms
+        self._costs_ms, levels = tuple(costs_ms), len(costs_ms)
         self.level = level
         self.steps: list[Step] = []
         self._worst = levels - 1
@@ -67,11 +71,14 @@ class Governor:
             self._doubted_ms = None  # the load has gone
             if now_s - self._since_s > RELAPSE_S:
                 self._doubt_s = 4 * PATIENCE_S
-        elif self._may_rise(now_s) and ages_ms.recent(min(fresh, CALM), 90) < ROOM * self.target_ms:
+        elif self._may_rise(ages_ms.recent(min(fresh, CALM), 90), now_s):
             self._go(self.level - 1, age_ms, ages_ms.added, now_s)
 
-    def _may_rise(self, now_s: float) -> bool:
-        return now_s - self._since_s >= self._patience_s[self.level - 1]
+    def _may_rise(self, age_ms: float, now_s: float) -> bool:
+        """Whether the next better level may be tried while most pictures are no older than that."""
+        waited_s, better = now_s - self._since_s, self.level - 1
+        more_ms = self._costs_ms[better] - self._costs_ms[self.level] if waited_s < LONGEST_PATIENCE_S else 0.0
+        return waited_s >= self._patience_s[better] and age_ms + more_ms < ROOM * self.target_ms
 
     def _too_old(self, age_ms: float, sent: int, now_s: float) -> None:
         if self.level == self._worst:

@@ -63,9 +63,13 @@ class Pipeline:
         output: Callable[[Mailbox[Any], Meter], None],
         meter: Meter,
         mailbox: Callable[[], Mailbox[Any]] = Mailbox,
+        *,
+        in_turn: bool = False,
     ) -> None:
         """`output` reads its mailbox until that is done and keeps its own timetable.
 
+        `in_turn` lets no frame be tracked while another one is drawn: where there are too few cores for both at once, each
+        only makes the other one slower (docs/decisions/024).
         `mailbox` makes what is between the stages; benchmarks put something worse there.
         """
         self.meter = meter
@@ -73,6 +77,7 @@ class Pipeline:
         self._frames: Mailbox[Frame] = mailbox()
         self._tracked: Mailbox[Any] = mailbox()
         self._rendered: Mailbox[Any] = mailbox()
+        self._in_turn, self._drawn = in_turn, threading.Semaphore(1)  # whose turn it is, if turns are taken
         self._failure: MimicamError | None = None
         self._guard = threading.Lock()
         self._output_ended = threading.Event()
@@ -184,22 +189,33 @@ class Pipeline:
             self._output_ended.set()
 
     def _run_track(self) -> None:
-        while (frame := self._frames.take()) is not None:
+        while (frame := self._next_frame()) is not None:
             with self.meter.timed("track"):
                 tracked = self._track(frame)
             self.meter.count("tracked")
-            self._tracked.put(tracked)
+            if not self._tracked.put(tracked):
+                return  # nobody will draw it
+
+    def _next_frame(self) -> Frame | None:
+        """The newest one, once it may be tracked."""
+        if self._in_turn:
+            self._drawn.acquire()
+        return self._frames.take()
 
     def _run_render(self) -> None:
         while not self._tracked.done:
             item = self._tracked.take(SILENCE_S)
             if item is None and self._tracked.done:
                 return
-            if item is None:
-                shown = self._render.idle(time.monotonic())
-            else:
-                with self.meter.timed("render"):
-                    shown = self._render(item)
-                self.meter.count("rendered")
+            shown = self._render.idle(time.monotonic()) if item is None else self._draw(item)
             if shown is not None:
                 self._rendered.put(shown)
+
+    def _draw(self, item: Any) -> Any:
+        try:
+            with self.meter.timed("render"):
+                shown = self._render(item)
+        finally:
+            self._drawn.release()
+        self.meter.count("rendered")
+        return shown

@@ -17,7 +17,8 @@ from engine.render.quality import LADDER, Quality
 
 DRAWS: Final = 3
 WORTH: Final = 0.95  # of the time of the step before: what saves less is left out
-SHARE: Final = 0.85  # of the time between two pictures that drawing may take; tracking has the other core
+SHARE: Final = 0.85  # of the time between two pictures that drawing may take where tracking has another core,
+SHARE_IN_TURN: Final = 0.7  # and where it has to wait for its turn
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +49,8 @@ def _draw_ms(draw: Callable[[Quality], object], quality: Quality) -> float:
     return float(np.median(times))
 
 
-def first_that_fits(steps: Sequence[Step], rate_hz: float) -> int:
-    """Which step to begin with at `rate_hz` pictures a second; the last one where none is quick enough."""
-    limit_ms = SHARE * 1e3 / rate_hz
+def first_that_fits(steps: Sequence[Step], rate_hz: float, *, in_turn: bool) -> int:
+    """Which step to begin with at `rate_hz` pictures a second; the last one where none is quick enough. `in_turn`: no frame is
+    tracked meanwhile."""
+    limit_ms = (SHARE_IN_TURN if in_turn else SHARE) * 1e3 / rate_hz
     return next((index for index, step in enumerate(steps) if step.draw_ms <= limit_ms), len(steps) - 1)
