@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from faces import open_face, painted
 from hypothesis import given
 from hypothesis import strategies as st
 
 from engine.face import landmarks as lm
-from tests.faces import open_face, painted
 from tools.dropped_jaw import drop_jaw, shows_cavity
 
 DARK, TONGUE, TEETH = (20, 15, 35), (80, 70, 150), (200, 210, 220)

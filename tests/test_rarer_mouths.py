@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import numpy as np
+from faces import SKIN, Picture, open_face, painted
 from hypothesis import given
 from hypothesis import strategies as st
 
 from engine.face import landmarks as lm
-from tests.faces import SKIN, Picture, open_face, painted
 from tools.dropped_jaw import CHEEKS
 from tools.rarer_mouths import AS_IT_IS, DARKEST, Rarity, is_round
 

@@ -9,6 +9,8 @@ import numpy as np
 import pytest
 from conftest import performance
 from faces import Picture, apart, inside, lost, size
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from engine.face import landmarks as lm
@@ -21,7 +23,7 @@ from engine.live.frame import Frame
 from engine.puppet.format import Puppet, Reference
 from engine.render.clip_view import ClipView
 from engine.render.face_layer import bare_skin
-from engine.render.occlusion import Occlusion
+from engine.render.occlusion import FINE, Occlusion, crop_of
 from engine.render.patch import Region
 from engine.render.portrait_view import PortraitView
 from engine.render.quality import LADDER
@@ -30,6 +32,7 @@ from engine.render.swap_view import SwapView, mirrored_reference, mirrored_shape
 from engine.render.view import Shown
 from engine.track.facemesh import find_faces
 from engine.track.tracker import Tracked
+from kernels.crop_normalise.cpu import crop
 from models.config import CONFIGS
 
 
@@ -203,6 +206,28 @@ def test_the_matte_before_moves_with_the_face(dora: Tracked) -> None:
     side = CONFIGS["occlusion"].size_px
     step = 10 / (2.6 * dora.pose.scale) * side  # of the crop, which went right; what is in front stayed in the picture
     assert inputs[1][side // 2, :, 4].astype(float).sum() / 255 == pytest.approx(side / 2 - step, abs=1.5)
+
+
+@given(st.floats(0.5, 12), st.floats(-0.5, 0.5), st.floats(-200, 200), st.floats(-200, 200))
+@settings(max_examples=40, deadline=None)
+def test_a_large_face_looks_the_same_to_the_network(step: float, turn: float, x: float, y: float) -> None:
+    """Whole blocks of pixels or each of them, also where the crop leaves the picture."""
+    rows, columns = np.mgrid[0:270, 0:480].astype(np.float32)
+    picture = np.dstack([rows * 0.9, columns * 0.5, 128 + 100 * np.sin(rows / 40 + columns / 60)]).astype(np.uint8)
+    c, s = step * np.cos(turn), step * np.sin(turn)
+    matrix = np.array([[c, -s, x], [s, c, y]], np.float32)
+    exact, shrunk = crop(picture, matrix, 32), crop_of(picture, matrix, 32)
+    assert np.abs(exact.astype(int) - shrunk).max() <= 2 + step  # no more than what lies within a block
+    if step < 2 * FINE:
+        assert np.array_equal(exact, shrunk)
+
+
+def test_rehearsals_take_as_long_as_a_swap(bruno: Puppet, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The portrait that stands for a performer is drawn once: the governor would take its time for the swap's."""
+    view = SwapView(bruno, 160, 90)
+    view.rehearse(LADDER[0])
+    monkeypatch.setattr(PortraitView, "draw", lambda *_: pytest.fail("the portrait is drawn again"))
+    view.rehearse(LADDER[0])
 
 
 def test_a_hand_is_a_second_opinion(dora: Tracked) -> None:

@@ -9,7 +9,7 @@ own portrait comes.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import cache
+from functools import cache, cached_property
 from typing import Final
 
 import cv2
@@ -112,9 +112,7 @@ class SwapView:
 
     def rehearse(self, quality: Quality) -> None:
         """Swap an open mouth on to the puppet's own portrait, of which nothing is kept."""
-        performance = talking()
-        picture = self._still.draw(Shown(performance, 0.0), quality)
-        placed = self._still.placed(performance)
+        performance, (picture, placed) = talking(), self._rehearsed
         kept = (self._colour, self._light, self._at_s)
         self._colour = ColourMatch()
         put = self._put_small if quality.share < 1 else self._put
@@ -122,6 +120,11 @@ class SwapView:
         self._colour, self._light, self._at_s = kept
         if self._occlusion is not None:
             self._occlusion.forget()
+
+    @cached_property
+    def _rehearsed(self) -> tuple[Picture, Target]:
+        """What stands for a performer: a picture, and where its face is."""
+        return self._still.draw(Shown(talking(), 0.0)), self._still.placed(talking())
 
     def _swapped(self, seen: Tracked, performance: Performance, now_s: float, quality: Quality) -> Picture:
         assert seen.landmarks_px is not None and seen.pose is not None
