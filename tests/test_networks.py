@@ -14,6 +14,7 @@ import onnxruntime
 import openvino as ov
 import pytest
 from numpy.typing import NDArray
+from onnx import numpy_helper
 
 from engine.machine import cores
 from engine.render.generator import PARTS
@@ -99,6 +100,31 @@ def test_whole_numbers_need_peaks() -> None:
     weights = {name: value for name, value in load_weights("eye").items() if not name.endswith(PEAK)}
     with pytest.raises(KeyError, match="peak"):
         build_graph(weights, CONFIGS["eye"], 1, "i8")
+
+
+@pytest.mark.parametrize("part", CONFIGS)
+def test_what_is_joined_in_whole_numbers_has_one_step(part: str) -> None:
+    """With two OpenVINO joins in f32 and convolves what is behind in f32 too."""
+    graph = build_graph(load_weights(part), CONFIGS[part], 1, "i8").graph
+    makers = {name: node for node in graph.node for name in node.output}
+    values = {constant.name: numpy_helper.to_array(constant) for constant in graph.initializer}
+
+    def step(name: str) -> float:
+        node = makers[name]
+        return step(node.input[0]) if node.op_type == "Resize" else float(values[node.input[1]])
+
+    joined = [node for node in graph.node if node.op_type == "Concat" and makers[node.input[0]].op_type == "Resize"]
+    assert len(joined) == 3
+    assert all(step(node.input[0]) == step(node.input[1]) for node in joined)
+
+
+@pytest.mark.parametrize("part", CONFIGS)
+def test_kernels_in_whole_numbers_leave_room_for_sums_of_two(part: str) -> None:
+    """Processors without VNNI add two products with bytes up to 255 in 16 bits."""
+    constants = build_graph(load_weights(part), CONFIGS[part], 1, "i8").graph.initializer
+    kernels = [value for value in map(numpy_helper.to_array, constants) if value.dtype == np.int8 and value.ndim == 4]
+    assert len(kernels) == 8 + 2 * CONFIGS[part].blocks
+    assert all(2 * 255 * int(np.abs(kernel.astype(int)).max()) < 2**15 for kernel in kernels)
 
 
 def test_what_is_0_throughout_has_whole_numbers_too() -> None:
