@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 from faces import SKIN, Picture, open_face, painted
 from hypothesis import given
 from hypothesis import strategies as st
@@ -14,9 +15,9 @@ from tools.rarer_mouths import AS_IT_IS, DARKEST, Rarity, is_round
 TEETH = (200, 210, 220)
 
 
-def shaped(width: float) -> lm.Points:
-    """Landmarks of lips that are apart, and as wide as that, of those of a mean face."""
-    points = open_face(0.25)
+def shaped(width: float, gap: float = 0.25) -> lm.Points:
+    """Landmarks of lips so far apart (inter-ocular distances), and as wide as that, of those of a mean face."""
+    points = open_face(gap)
     lips = np.concatenate([lm.LIPS_OUTER, lm.LIPS_INNER])
     points[lips, 0] += (1 - width) * (points[lips, 0].mean() - points[lips, 0])
     return points
@@ -62,8 +63,9 @@ def test_a_round_mouth_loses_its_light_and_a_wide_one_does_not(seed: int) -> Non
     assert np.array_equal(at(shaded, OH, CHEEKS[0]), SKIN)
 
 
-def test_closed_lips_are_not_round() -> None:
-    assert not is_round(open_face(0.0))
+@pytest.mark.parametrize("gap", [0.0, 0.05, 0.6])
+def test_neither_closed_lips_nor_a_shout_are_round(gap: float) -> None:
+    assert not is_round(shaped(0.7, gap))
 
 
 def test_nothing_changes_as_it_is() -> None:

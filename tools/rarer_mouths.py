@@ -20,8 +20,10 @@ from tools.dropped_jaw import CHEEKS
 DARKEST = 45.0  # green of the darkest cheeks that are made, 0 to 255
 BLUE, RED = (1.0, 1.4), (0.7, 1.0)  # what skin loses in other channels, of the logarithm of what it loses in green
 INSIDE = 0.2  # the same of mouth and eyes: a face that is darker as a whole
-ROUND_GAP, ROUND_WIDTH = 0.35, 0.52  # an "oh": lips this far apart at least, of their inner width, which is at most so
-# wide, in inter-ocular distances; wider ones are shouts, whose teeth and tongue are in the light
+ROUND_GAP = (0.35, 0.75)  # an "oh": lips so far apart, of their inner width;
+ROUND_WIDTH = (
+    0.52  # which is no more than that, in inter-ocular distances. Others are shouts, with teeth and tongue in the light
+)
 SHADE = (0.15, 0.6)  # what is left of the light in there
 EDGE = 0.012  # softness of the rim between both, inter-ocular distances
 
@@ -60,7 +62,8 @@ AS_IT_IS = Rarity(np.ones(3, np.float32), 1.0, 1.0)
 def is_round(points_px: lm.Points) -> bool:
     """Whether the lips are rounded and apart, as in "oh"."""
     width = lm.distance(points_px, 78, 308)
-    return width <= ROUND_WIDTH * lm.inter_ocular(points_px) and lm.lip_gap(points_px) >= ROUND_GAP * width
+    apart = lm.lip_gap(points_px) / width
+    return width <= ROUND_WIDTH * lm.inter_ocular(points_px) and ROUND_GAP[0] <= apart <= ROUND_GAP[1]
 
 
 def _pixel(picture: NDArray[np.uint8], point_px: NDArray[np.float32]) -> tuple[int, int]:
