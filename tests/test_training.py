@@ -6,6 +6,8 @@ import shutil
 from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
+from queue import Full
+from types import SimpleNamespace
 
 import av
 import cv2
@@ -19,6 +21,7 @@ from engine.render.crops import Part
 from engine.render.generator import PARTS
 from engine.track.facemesh import find_faces
 from models.config import CONFIGS, INPUTS
+from tools import training_pool
 from tools.training_pairs import (
     HELD_OUT,
     LARGE_UNIT_PX,
@@ -197,3 +200,29 @@ def test_a_pool_says_when_its_makers_have_ended() -> None:
         Pool(failing, SUPPLY, workers=1).batch(np.random.default_rng(0))
     with pytest.raises(ValueError, match="one at least"):
         Pool(counted, SUPPLY, workers=0)
+
+
+class Narrow:
+    """A queue that has room at the third try, or never."""
+
+    def __init__(self, tries: int) -> None:
+        self.kept: list[object] = []
+        self._tries = tries
+
+    def put(self, item: object, timeout: float) -> None:
+        self._tries -= 1
+        if self._tries > 0:
+            raise Full
+        self.kept.append(item)
+
+
+@pytest.mark.parametrize("alive", [True, False])
+def test_processes_that_make_units_end_when_nobody_trains_any_more(
+    alive: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also where the process that trained was killed: it can't tell them."""
+    trains = SimpleNamespace(is_alive=lambda: alive)
+    monkeypatch.setattr(training_pool.mp, "parent_process", lambda: trains)
+    queue = Narrow(tries=3)
+    assert training_pool._handed_over(queue, np.zeros(1, np.uint8)) is alive
+    assert len(queue.kept) == alive

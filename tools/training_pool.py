@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from itertools import islice
+from queue import Full
 from typing import Any, Protocol
 
 import cv2
@@ -17,6 +18,7 @@ from numpy.typing import NDArray
 
 READY = 20  # batches that a run begins with
 SENT = 16  # units at a time, from a process that makes them
+LONGEST_WAIT_S = 5.0  # for room in the queue, before it looks whether anybody trains
 Index = NDArray[np.int64]
 Units = Callable[[int], Iterable[NDArray[np.uint8]]]  # an endless supply, of a seed; it travels to other processes
 
@@ -98,6 +100,19 @@ class Pool:
 def _make(units: Units, queue: Any, seed: int) -> None:
     numba.set_num_threads(1)
     cv2.setNumThreads(1)
+    queue.cancel_join_thread()
     endless = iter(units(seed))
-    while some := list(islice(endless, SENT)):
-        queue.put(np.stack(some))
+    while (some := list(islice(endless, SENT))) and _handed_over(queue, np.stack(some)):
+        pass
+
+
+def _handed_over(queue: Any, units: NDArray[np.uint8]) -> bool:
+    """Wait for room in the queue; False once the process that trains is gone, even if it was killed."""
+    trains = mp.parent_process()
+    while trains is None or trains.is_alive():
+        try:
+            queue.put(units, timeout=LONGEST_WAIT_S)
+        except Full:
+            continue
+        return True
+    return False
