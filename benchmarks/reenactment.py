@@ -6,8 +6,9 @@ Each evaluation portrait is driven by each evaluation clip, through the product'
 the correlation of openings, widths and angles in the output with those in the clip, where the clip's own range is large
 enough to measure; jitter as the ratio of mean second differences of the judge's landmarks, output over clip, both in
 inter-ocular distances; frames in which the judge or a face detector finds no face. And per clip, with its first frame as
-the photograph: the mean distance of the judge's landmarks in the output from those in the clip; and how far tracker and
-judge agree on the performer, since a puppet that does what the tracker sees can hardly correlate better than that.
+the photograph: the mean distance of the judge's landmarks in the output from those in the clip; how far tracker and judge
+agree on the performer, since a puppet that does what the tracker sees can hardly correlate better than that; and how far
+the landmarks that each puppet is told follow, which is what the judge would see in perfect pictures if it saw perfectly.
 """
 
 from __future__ import annotations
@@ -30,6 +31,7 @@ from rich.table import Table
 from benchmarks.judge import Judge, Opinion, as_judged, features, unit_px
 from benchmarks.results import write_result
 from engine.capture.video_file import VideoFile
+from engine.face import landmarks as lm
 from engine.face.calibration import Calibration, Neutral
 from engine.live.frame import Frame
 from engine.machine import describe
@@ -124,6 +126,9 @@ def evaluate_pair(
     """Figures of one portrait driven by one clip."""
     scene = scene_of(reference, networks=networks)
     outputs = [scene(tracked).frame.bgr for tracked in clip.tracked]
+    view = scene.view
+    assert isinstance(view, PortraitView)
+    told = [None if t.performance is None else view.placed(t.performance).landmarks_px for t in clip.tracked]
     opinions = judge.follow(outputs, reference.landmarks_px[:, :2])
     unseen = sum(not o.found or len(detector(picture)) == 0 for o, picture in zip(opinions, outputs, strict=True))
     series = measure(judge, opinions, outputs[0].shape[1], outputs[0].shape[0])
@@ -134,6 +139,7 @@ def evaluate_pair(
     }
     return {
         "correlation": correlations,
+        "told": agreement(told, clip),
         "jitter": jitter(opinions) / jitter(clip.opinions),
         "unseen": unseen,
         "frames": len(outputs),
@@ -195,19 +201,19 @@ def evaluate_clip(data: str, path: str, every: int, runtime: Runtime) -> dict[st
     return {
         "clip": clip.name,
         "range": ranges,
-        "agreement": agreement(clip),
+        "agreement": agreement([tracked.landmarks_px for tracked in clip.tracked], clip),
         "pairs": pairs,
         "self": evaluate_self(clip, judge, networks),
     }
 
 
-def agreement(clip: Clip) -> dict[str, float]:
-    """Correlation of what the tracker and the judge see the performer do, where it is enough to measure."""
-    seen = [i for i, tracked in enumerate(clip.tracked) if tracked.landmarks_px is not None]
-    rows = [features(as_judged(clip.tracked[i].landmarks_px)) for i in seen]  # type: ignore[arg-type]
+def agreement(landmarks_px: Sequence[lm.Points | None], clip: Clip) -> dict[str, float]:
+    """Correlation of FaceMesh's points (478, 3) of each frame with what the judge sees the performer do, where it is enough to
+    measure."""
+    rows = {i: features(as_judged(points)) for i, points in enumerate(landmarks_px) if points is not None}
     return {
-        name: float(np.corrcoef([row[name] for row in rows], clip.series[name][seen])[0, 1])
-        for name in rows[0]
+        name: float(np.corrcoef([row[name] for row in rows.values()], clip.series[name][[*rows]])[0, 1])
+        for name in features(clip.opinions[0].points_px)
         if range_of(clip.series[name]) >= MEASURES[name][0]
     }
 
@@ -223,6 +229,9 @@ def summarise(results: list[dict[str, Any]]) -> dict[str, Any]:
                 "least": float(values.min()), "p10": float(np.percentile(values, 10)), "mean": float(values.mean()),
                 "target": target, "reached": int((values >= target).sum()), "pairs": len(values),
             }  # fmt: skip
+        told = [p["told"][name] for p in pairs if name in p["told"]]
+        if told:
+            summary["correlation"][name]["told"] = float(np.mean(told))
     jitters = np.array([p["jitter"] for p in pairs])
     summary["jitter"] = {
         "worst": float(jitters.max()), "mean": float(jitters.mean()), "target": JITTER_TARGET,
@@ -238,7 +247,14 @@ def summarise(results: list[dict[str, Any]]) -> dict[str, Any]:
 def show(summary: dict[str, Any], console: Console) -> None:
     """Print the summary."""
     table = Table(
-        "", "least", "10th percentile", "mean", "target", "pairs that reach it", title="correlation with the performer"
+        "",
+        "least",
+        "10th percentile",
+        "mean",
+        "target",
+        "pairs that reach it",
+        "mean, as told",
+        title="correlation with the performer",
     )
     for name, row in summary["correlation"].items():
         table.add_row(
@@ -246,6 +262,7 @@ def show(summary: dict[str, Any], console: Console) -> None:
             *(f"{row[k]:.3f}" for k in ("least", "p10", "mean")),
             f"{row['target']:.2f}",
             f"{row['reached']} of {row['pairs']}",
+            f"{row['told']:.3f}" if "told" in row else "",
         )
     console.print(table)
     j = summary["jitter"]
