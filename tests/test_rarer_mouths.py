@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from engine.face import landmarks as lm
 from tools.dropped_jaw import CHEEKS
-from tools.rarer_mouths import AS_IT_IS, DARKEST, Rarity, is_round
+from tools.rarer_mouths import AS_IT_IS, DARKEST, Rarity, roundness
 
 TEETH = (200, 210, 220)
 
@@ -55,8 +55,8 @@ def test_light_skin_gets_dark_now_and_then() -> None:
 @given(st.integers(0, 1000))
 def test_a_round_mouth_loses_its_light_and_a_wide_one_does_not(seed: int) -> None:
     rarity = drawn(seed, darker=False, shaded=True)
-    assert is_round(OH)
-    assert not is_round(WIDE)
+    assert roundness(OH) == 1
+    assert roundness(WIDE) == 0
     assert np.array_equal(rarity.of(painted(WIDE, TEETH), WIDE), painted(WIDE, TEETH))
     shaded = rarity.of(painted(OH, TEETH), OH)
     assert (at(shaded, OH, 13, 14) < 0.65 * np.array(TEETH)).all()
@@ -65,7 +65,13 @@ def test_a_round_mouth_loses_its_light_and_a_wide_one_does_not(seed: int) -> Non
 
 @pytest.mark.parametrize("gap", [0.0, 0.05, 0.6])
 def test_neither_closed_lips_nor_a_shout_are_round(gap: float) -> None:
-    assert not is_round(shaped(0.7, gap))
+    assert roundness(shaped(0.7, gap)) == 0
+
+
+@given(st.floats(0.6, 1.4), st.floats(0.0, 0.6))
+def test_lips_that_move_a_little_change_little(width: float, gap: float) -> None:
+    """From one picture of a unit to the next no truth may jump."""
+    assert abs(roundness(shaped(width, gap)) - roundness(shaped(width + 0.005, gap + 0.002))) < 0.15
 
 
 def test_nothing_changes_as_it_is() -> None:

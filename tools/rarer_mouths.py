@@ -20,10 +20,10 @@ from tools.dropped_jaw import CHEEKS
 DARKEST = 45.0  # green of the darkest cheeks that are made, 0 to 255
 BLUE, RED = (1.0, 1.4), (0.7, 1.0)  # what skin loses in other channels, of the logarithm of what it loses in green
 INSIDE = 0.2  # the same of mouth and eyes: a face that is darker as a whole
-ROUND_GAP = (0.35, 0.75)  # an "oh": lips so far apart, of their inner width;
-ROUND_WIDTH = (
-    0.52  # which is no more than that, in inter-ocular distances. Others are shouts, with teeth and tongue in the light
-)
+# an "oh": how wide lips are at most, inter-ocular distances, and how far apart, of that. Others are shouts, with teeth and
+# tongue in the light. What lies between is shaded in part, so that no truth flickers.
+ROUND_WIDTH, TOO_WIDE = 0.50, 0.55
+TOO_NARROW, ROUND_GAP, TOO_TALL = 0.32, (0.38, 0.72), 0.80
 SHADE = (0.15, 0.6)  # what is left of the light in there
 EDGE = 0.012  # softness of the rim between both, inter-ocular distances
 
@@ -51,7 +51,7 @@ class Rarity:
     def of(self, picture: NDArray[np.uint8], points_px: lm.Points) -> NDArray[np.uint8]:
         """The picture (h, w, 3) of that person with landmarks (478, 3), changed."""
         mouth, eyes = _filled(picture, points_px, lm.LIPS_INNER), _filled(picture, points_px, lm.EYE_LEFT, lm.EYE_RIGHT)
-        cavity = self.inside * (self.shade if is_round(points_px) else 1.0)
+        cavity = self.inside * (1 + roundness(points_px) * (self.shade - 1))
         factor = self.skin + mouth * (cavity - self.skin) + eyes * (self.inside - self.skin)
         return np.round(picture * factor).astype(np.uint8)
 
@@ -59,11 +59,12 @@ class Rarity:
 AS_IT_IS = Rarity(np.ones(3, np.float32), 1.0, 1.0)
 
 
-def is_round(points_px: lm.Points) -> bool:
-    """Whether the lips are rounded and apart, as in "oh"."""
-    width = lm.distance(points_px, 78, 308)
-    apart = lm.lip_gap(points_px) / width
-    return width <= ROUND_WIDTH * lm.inter_ocular(points_px) and ROUND_GAP[0] <= apart <= ROUND_GAP[1]
+def roundness(points_px: lm.Points) -> float:
+    """How far lips are rounded and apart as in "oh", 0 to 1."""
+    width = max(lm.distance(points_px, 78, 308), 1e-3)
+    wide, apart = width / lm.inter_ocular(points_px), lm.lip_gap(points_px) / width
+    narrow = np.interp(wide, (ROUND_WIDTH, TOO_WIDE), (1.0, 0.0))
+    return float(narrow * np.interp(apart, (TOO_NARROW, *ROUND_GAP, TOO_TALL), (0.0, 1.0, 1.0, 0.0)))
 
 
 def _pixel(picture: NDArray[np.uint8], point_px: NDArray[np.float32]) -> tuple[int, int]:
