@@ -45,16 +45,13 @@ def latency(
     from benchmarks.latency.compare import slower
     from benchmarks.latency.measure import Setting
     from benchmarks.results import default_path, write_result
-    from engine.config import RunConfig, read_config
+    from engine.config import read_config
 
     old = _read(compare) if compare is not None else None
     kind = "loads" if loads else "ways"
     settings = suite.loads(seconds) if loads else suite.ways(seconds)
     if soak is not None:
-        kind, settings = (
-            "soak",
-            [Setting(f"{soak:g} minutes", seconds=60 * soak, target_age_ms=RunConfig().target_age_ms)],
-        )
+        kind, settings = "soak", [Setting(f"{soak:g} minutes", seconds=60 * soak, governed=True)]
     config = read_config(None, {"device": device, "runtime": runtime, "landmarks": landmarks})
     settings = [
         replace(

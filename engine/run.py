@@ -144,7 +144,7 @@ def _loop(config: RunConfig, opened: _Opened, console: Console) -> tuple[Outcome
     with heard(drive.performer.recapture), Live(console=console, refresh_per_second=4, transient=True) as live:
 
         def watch() -> None:
-            scene.quality = ladder[governor.look(meter.age, time.monotonic())].quality
+            scene.quality = ladder[governor.look(meter.age, meter.stage("render"), time.monotonic())].quality
             switchboard.serve()
             live.update(status_line(meter, pipeline.skipped(), scene.quality.name, drive.counted()))
             for trouble in _troubles(output, drive):
@@ -165,6 +165,7 @@ def _loop(config: RunConfig, opened: _Opened, console: Console) -> tuple[Outcome
     memory["end"] = memory_mb()
     meter.count("reconnected", drive.performer.source.reconnected)
     setting = config.model_dump(mode="json", exclude={"report", "seconds"}, exclude_none=True)
+    setting["in_turn"] = config.in_turn
     outcome = Outcome(
         meter, pipeline.skipped(), governor, ladder, scene.runtime, scene.drawn_on, memory, setting, failure,
         drive.counted(), drive.sound(), output.lost,

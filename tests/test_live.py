@@ -14,7 +14,9 @@ from conftest import performance
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from engine import config as config_module
 from engine.capture.synthetic import SyntheticCamera
+from engine.config import RunConfig
 from engine.errors import OutputError, SourceError, StageError
 from engine.face.performance import Performance
 from engine.face.safety import PuppetState
@@ -24,6 +26,7 @@ from engine.live.mailbox import Mailbox
 from engine.live.meter import Meter
 from engine.live.pacer import Pacer
 from engine.live.pipeline import Pipeline
+from engine.names import DeviceName
 from engine.output.null import NullSink
 from engine.output.stage import OutputStage
 from engine.puppet.format import Puppet
@@ -149,6 +152,47 @@ def test_in_turn_nothing_is_tracked_while_a_frame_is_drawn(in_turn: bool) -> Non
     meter, _ = run("ok*30", watched.track, watched, rate_hz=100.0, in_turn=in_turn)
     assert meter.counted("rendered") >= 1
     assert watched.overtaken is not in_turn
+
+
+@pytest.mark.parametrize(
+    ("cores", "device", "in_turn"),
+    [(1, "cpu", True), (2, "cpu", True), (3, "cpu", False), (2, "gpu", False), (2, "emulated", True)],
+)
+def test_turns_are_taken_where_cores_are_few(
+    cores: int, device: DeviceName, in_turn: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """There one period is the age to hold, unless another one is asked for."""
+    monkeypatch.setattr(config_module, "cores", lambda: cores)
+    assert RunConfig(device=device).in_turn is in_turn
+    assert RunConfig(device=device, rate=50).target_age_ms == (20 if in_turn else 30)
+    assert [RunConfig(device=device, target_age=age).target_age_ms for age in (0, 70)] == [0, 70]
+
+
+class FailsInSilence(Plain):
+    """A render stage that fails to fill a silence, in which a frame comes and is tracked."""
+
+    def __init__(self) -> None:
+        self.tracked = threading.Event()
+
+    def track(self, frame: Frame) -> Frame:
+        if frame.index > 0:
+            self.tracked.set()
+        return frame
+
+    def idle(self, now_s: float) -> Rendered | None:
+        self.tracked.wait(5)
+        raise ValueError("no picture")
+
+
+@pytest.mark.parametrize("in_turn", [False, True])
+def test_a_failure_in_a_silence_ends_all_stages(monkeypatch: pytest.MonkeyPatch, in_turn: bool) -> None:
+    monkeypatch.setattr(pipeline_module, "SILENCE_S", 0.02)
+    fails, meter = FailsInSilence(), Meter()
+    camera = SyntheticCamera("ok*5", [np.zeros((8, 8, 3), np.uint8)], 5.0)
+    pipeline = Pipeline(camera, fails.track, fails, OutputStage([NullSink()], 30.0), meter, in_turn=in_turn)
+    with pytest.raises(StageError, match="no picture"):
+        pipeline.run(20.0)
+    assert not any(thread.is_alive() for thread in pipeline._threads)
 
 
 class EndsUnderTheRenderer:

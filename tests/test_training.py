@@ -91,7 +91,7 @@ def test_units_are_complete_and_differ(data: Path, part: Part) -> None:
         assert unit.dtype == np.uint8
         assert unit[..., -1].max() > 200  # the part is in the crop
         away.append(np.abs(unit[..., :3].astype(int) - unit[..., 10:13]).mean())
-    assert np.mean(away) > 0.5  # the warp is not the truth
+    assert np.mean(away) > 1.0  # the warp is not the truth: one of a frame to itself is 0.2 to 0.3 away
 
 
 def test_large_portraits_are_shrunk_and_some_are_kept_for_evaluation(

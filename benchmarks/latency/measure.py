@@ -39,14 +39,14 @@ class Setting:
     """One configuration of the measurement."""
 
     name: str
-    way: Way = "mailboxes"  # what is between the stages; "at once" never takes turns
+    way: Way = "mailboxes"  # what is between the stages, as in a run; "at once" is the same without turns
     size: tuple[int, int] = (1280, 720)
     rate_hz: float = 30.0
     seconds: float = 20.0
     render_extra_ms: float = 0.0  # the renderer takes so much longer
     output_extra_ms: float = 0.0
     busy_cores: int = 0  # other processes that compute without a pause
-    target_age_ms: float = 0.0  # of the governor; 0 has none
+    governed: bool = False  # the governor draws less well where time is short
     runtime: Runtime = "auto"  # of the networks
     device: DeviceName = "cpu"  # what draws
     landmarks: LandmarkName = "openvino"  # what finds the performer's points
@@ -55,20 +55,22 @@ class Setting:
 def measure(setting: Setting) -> dict[str, Any]:
     """One run. Ages in ms, rates in pictures a second, memory in MB, CPU in cores."""
     named = {name: getattr(setting, name) for name in ("runtime", "device", "landmarks")}
-    config = RunConfig(puppet="bruno", size=setting.size, output=("null",)).model_copy(update=named)
+    config = RunConfig(puppet="bruno", size=setting.size, rate=setting.rate_hz, output=("null",)).model_copy(
+        update=named
+    )
     tracker, scene = prepare_stages(config)
     times, sink, meter = Times(), ReadingSink(setting.output_extra_ms / 1e3), Meter()
     camera = StampingCamera(setting.size, setting.rate_hz)
     track, render = timed_track(tracker, times), CarryingRender(scene, times, setting.render_extra_ms / 1e3)
-    ladder = scene.ladder() if setting.target_age_ms else [Step(LADDER[0], 0.0)]
-    in_turn = config.in_turn and setting.way != "at once"
+    ladder = scene.ladder() if setting.governed else [Step(LADDER[0], 0.0)]
+    in_turn = config.in_turn and setting.way == "mailboxes"
     begin = first_that_fits(ladder, setting.rate_hz, in_turn=in_turn)
-    governor = Governor([step.draw_ms for step in ladder], setting.target_age_ms, begin)
+    governor = Governor([step.draw_ms for step in ladder], config.target_age_ms, begin)
     memory: list[tuple[float, float]] = []
     begin_s, cpu_before = time.monotonic(), _cpu_s()
 
     def watch() -> None:
-        scene.quality = ladder[governor.look(meter.age, time.monotonic())].quality
+        scene.quality = ladder[governor.look(meter.age, meter.stage("render"), time.monotonic())].quality
         if not memory or time.monotonic() - memory[-1][0] > 1.0:
             memory.append((time.monotonic(), memory_mb()))
 

@@ -9,7 +9,6 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks.latency.measure import Setting, Way, measure
-from engine.config import RunConfig
 from engine.errors import ConfigError
 from engine.machine import describe
 
@@ -37,7 +36,7 @@ def loads(seconds: float) -> list[Setting]:
     ]
     governed.append(Setting("720p 30 Hz, warp alone", runtime="none", seconds=seconds))
     alone = Setting("1080p 60 Hz, no governor", size=(1920, 1080), rate_hz=60, seconds=seconds)
-    return [replace(s, target_age_ms=RunConfig(rate=s.rate_hz).target_age_ms) for s in governed] + [alone]
+    return [replace(s, governed=True) for s in governed] + [alone]
 
 
 def measure_all(settings: list[Setting], repeats: int, console: Console) -> dict[str, Any]:

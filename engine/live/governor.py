@@ -1,7 +1,7 @@
 """Holds the frame age at a target: worse pictures where it is missed, better ones again when there is room.
 
 It knows levels only by number, 0 the best, and what drawing took at each before the run. A better one is tried where the age
-and what it takes longer would do together; after a long while also without, since the machine may have been slower then.
+and what it takes longer would do together; after a long while also without, since the machine may have been slow just then.
 A level that has just been proved too dear is tried again later and later (the wait doubles), so that a load at the edge
 doesn't make the picture flap. Where the worst level is too old as well, the best is tried against it: if that is no older,
 something else is late, and the best is kept for a while.
@@ -38,10 +38,11 @@ class Governor:
     """Chooses a level from the ages of the pictures that were sent. Use it from one thread."""
 
     def __init__(self, costs_ms: Sequence[float], target_ms: float, level: int = 0) -> None:
-        """`costs_ms` has what drawing takes at each level, of which there is one at least; `level` is the one to begin with;
+        """`costs_ms` > 0 is what drawing takes at each level, of which there is one at least; `level` is the one to begin with;
         `target_ms` > 0 is the median age to hold, of no meaning where there is one level only."""
         self.target_ms = target_ms
-        self._costs_ms, levels = tuple(costs_ms), len(costs_ms)
+        self._costs_ms = tuple(costs_ms)
+        levels = len(costs_ms)
         self.level = level
         self.steps: list[Step] = []
         self._worst = levels - 1
@@ -54,16 +55,16 @@ class Governor:
         self._sure = level > 0  # a start below the best was measured: no doubt yet that quality matters
         self._futile_until_s = float("-inf")
 
-    def look(self, ages_ms: Series, now_s: float) -> int:
-        """The level to use now."""
+    def look(self, ages_ms: Series, draws_ms: Series, now_s: float) -> int:
+        """The level to use now, of the ages of the pictures that were sent and of what each took to draw."""
         if self._since_s == float("-inf"):
             self._since_s = now_s
         fresh = ages_ms.added - self._seen - IN_FLIGHT
         if self._worst and fresh >= WINDOW:
-            self._decide(ages_ms, fresh, now_s)
+            self._decide(ages_ms, draws_ms, fresh, now_s)
         return self.level
 
-    def _decide(self, ages_ms: Series, fresh: int, now_s: float) -> None:
+    def _decide(self, ages_ms: Series, draws_ms: Series, fresh: int, now_s: float) -> None:
         age_ms = ages_ms.recent(WINDOW)
         if age_ms > self.target_ms:
             self._too_old(age_ms, ages_ms.added, now_s)
@@ -71,13 +72,15 @@ class Governor:
             self._doubted_ms = None  # the load has gone
             if now_s - self._since_s > RELAPSE_S:
                 self._doubt_s = 4 * PATIENCE_S
-        elif self._may_rise(ages_ms.recent(min(fresh, CALM), 90), now_s):
+        elif self._may_rise(ages_ms.recent(min(fresh, CALM), 90), draws_ms.recent(WINDOW), now_s):
             self._go(self.level - 1, age_ms, ages_ms.added, now_s)
 
-    def _may_rise(self, age_ms: float, now_s: float) -> bool:
-        """Whether the next better level may be tried while most pictures are no older than that."""
+    def _may_rise(self, age_ms: float, draw_ms: float, now_s: float) -> bool:
+        """Whether the next better level may be tried while most pictures are no older than that, and take so long to draw."""
         waited_s, better = now_s - self._since_s, self.level - 1
-        more_ms = self._costs_ms[better] - self._costs_ms[self.level] if waited_s < LONGEST_PATIENCE_S else 0.0
+        more_ms = draw_ms * (self._costs_ms[better] / self._costs_ms[self.level] - 1)
+        if waited_s >= LONGEST_PATIENCE_S:
+            more_ms = 0.0
         return waited_s >= self._patience_s[better] and age_ms + more_ms < ROOM * self.target_ms
 
     def _too_old(self, age_ms: float, sent: int, now_s: float) -> None:

@@ -68,7 +68,7 @@ class Pipeline:
     ) -> None:
         """`output` reads its mailbox until that is done and keeps its own timetable.
 
-        `in_turn` lets no frame be tracked while another one is drawn: where there are too few cores for both at once, each
+        `in_turn` lets no frame be tracked while the one before is drawn: where there are too few cores for both at once, each
         only makes the other one slower (docs/decisions/024).
         `mailbox` makes what is between the stages; benchmarks put something worse there.
         """
@@ -77,14 +77,16 @@ class Pipeline:
         self._frames: Mailbox[Frame] = mailbox()
         self._tracked: Mailbox[Any] = mailbox()
         self._rendered: Mailbox[Any] = mailbox()
-        self._in_turn, self._drawn = in_turn, threading.Semaphore(1)  # whose turn it is, if turns are taken
+        self._in_turn = in_turn
+        self._drawn: Mailbox[bool] = Mailbox()  # says that a frame was drawn, so that the next one may be tracked
+        self._drawn.put(True)
         self._failure: MimicamError | None = None
         self._guard = threading.Lock()
         self._output_ended = threading.Event()
         self._threads = [
             self._thread("capture", self._run_capture, self._frames),
             self._thread("track", self._run_track, self._frames, self._tracked),
-            self._thread("render", self._run_render, self._tracked, self._rendered),
+            self._thread("render", self._run_render, self._tracked, self._drawn, self._rendered),
             self._thread("output", lambda: self._run_output(output), self._rendered),
         ]
 
@@ -152,7 +154,7 @@ class Pipeline:
             body()
         except BaseException as error:
             self._fail(name, error)
-            beside = (self._frames, self._tracked, self._rendered)
+            beside = (self._frames, self._tracked, self._drawn, self._rendered)
         finally:
             for mailbox in beside:
                 mailbox.close()
@@ -197,9 +199,9 @@ class Pipeline:
                 return  # nobody will draw it
 
     def _next_frame(self) -> Frame | None:
-        """The newest one, once it may be tracked."""
-        if self._in_turn:
-            self._drawn.acquire()
+        """The newest one, once it may be tracked; None at the end."""
+        if self._in_turn and self._drawn.take() is None:
+            return None
         return self._frames.take()
 
     def _run_render(self) -> None:
@@ -212,10 +214,8 @@ class Pipeline:
                 self._rendered.put(shown)
 
     def _draw(self, item: Any) -> Any:
-        try:
-            with self.meter.timed("render"):
-                shown = self._render(item)
-        finally:
-            self._drawn.release()
+        with self.meter.timed("render"):
+            shown = self._render(item)
         self.meter.count("rendered")
+        self._drawn.put(True)
         return shown

@@ -31,7 +31,7 @@ LIMBS: Final = (
     (9, 13), (13, 14), (14, 15), (15, 16), (13, 17), (17, 18), (18, 19), (19, 20), (0, 17),
 )  # fmt: skip
 THICK: Final = 0.2  # of a finger, palms
-FINE: Final = 2.0  # pixels of the picture to one of the crop: of more, the picture is shrunk first
+FINE: Final = 2.0  # pixels to one of the crop that are left at least of a picture that is shrunk first
 
 
 class Occlusion:
@@ -90,10 +90,11 @@ def crop_of(picture: NDArray[np.uint8], matrix: NDArray[np.float32], size_px: in
     block = int(np.hypot(matrix[0, 0], matrix[1, 0]) / FINE)
     if block < 2:
         return crop(picture, matrix, size_px)
-    corners = matrix @ np.array([[0, size_px, 0, size_px], [0, 0, size_px, size_px], [1, 1, 1, 1]])
-    most = np.array(picture.shape[1::-1]) // block  # blocks across and down
-    low = np.clip(corners.min(1) // block, 0, most - 1).astype(int)
-    high = np.clip(corners.max(1) // block + 1, low + 1, most).astype(int)
+    first, last = -0.5, size_px - 0.5
+    corners = matrix @ np.array([[first, last, first, last], [first, first, last, last], [1, 1, 1, 1]]) + 0.5
+    most = np.maximum(np.array(picture.shape[1::-1]) // block, 1)  # blocks across and down
+    low = np.clip(corners.min(1) // block - 1, 0, most - 1).astype(int)  # with one around, to read between blocks
+    high = np.clip(corners.max(1) // block + 2, low + 1, most).astype(int)
     (left, top), (right, bottom) = block * low, block * high
     small = cv2.resize(picture[top:bottom, left:right], (high - low).tolist(), interpolation=cv2.INTER_AREA)
     there = np.column_stack([matrix[:, :2], matrix[:, 2] - block * low + 0.5]) / block

@@ -111,7 +111,7 @@ class SwapView:
         self._faded_s = now_s
 
     def rehearse(self, quality: Quality) -> None:
-        """Swap an open mouth on to the puppet's own portrait, of which nothing is kept."""
+        """Swap an open mouth on to the puppet's own portrait, which is all that is kept of it."""
         performance, (picture, placed) = talking(), self._rehearsed
         kept = (self._colour, self._light, self._at_s)
         self._colour = ColourMatch()
