@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 
 from engine.face import landmarks as lm
 from engine.face.retarget import Target
+from engine.render.drawing import disc, fill, line
 
 Part = Literal["mouth", "eye", "occlusion"]
-SUBPIXEL_BITS = 4
 CHIN_LINE = lm.OVAL[10:27]
 NOSE_LINE = np.array([98, 97, 2, 326, 327], np.int32)
 
@@ -77,28 +77,14 @@ def draw_geometry(place: Place, target: Target, matrix: NDArray[np.float32], siz
         return to_crop(target.landmarks_px[which], matrix)
 
     if place.part == "mouth":
-        _fill(drawing[0], points(lm.LIPS_INNER))
-        _fill(drawing[1], points(lm.LIPS_OUTER))
-        _line(drawing[2], points(CHIN_LINE))
-        _line(drawing[2], points(NOSE_LINE))
+        fill(drawing[0], points(lm.LIPS_INNER))
+        fill(drawing[1], points(lm.LIPS_OUTER))
+        line(drawing[2], points(CHIN_LINE))
+        line(drawing[2], points(NOSE_LINE))
     else:
         iris = points(lm.IRIS_RIGHT if right else lm.IRIS_LEFT)
         radius = float(np.linalg.norm(iris[1:] - iris[0], axis=1).mean())
-        _fill(drawing[0], points(lm.EYE_RIGHT if right else lm.EYE_LEFT))
-        cv2.circle(
-            drawing[1], _fixed(iris[:1])[0], round(radius * (1 << SUBPIXEL_BITS)), 255, -1, cv2.LINE_AA, SUBPIXEL_BITS
-        )
-        _line(drawing[2], points((lm.BROW_RIGHT if right else lm.BROW_LEFT)[:5]))
+        fill(drawing[0], points(lm.EYE_RIGHT if right else lm.EYE_LEFT))
+        disc(drawing[1], iris[0], radius)
+        line(drawing[2], points((lm.BROW_RIGHT if right else lm.BROW_LEFT)[:5]))
     return cv2.merge(drawing)
-
-
-def _fixed(points: NDArray[np.float32]) -> NDArray[np.int32]:
-    return np.round(points * (1 << SUBPIXEL_BITS)).astype(np.int32)
-
-
-def _fill(drawing: NDArray[np.uint8], points: NDArray[np.float32]) -> None:
-    cv2.fillPoly(drawing, [_fixed(points).reshape(-1, 1, 2)], 255, cv2.LINE_AA, SUBPIXEL_BITS)
-
-
-def _line(drawing: NDArray[np.uint8], points: NDArray[np.float32]) -> None:
-    cv2.polylines(drawing, [_fixed(points).reshape(-1, 1, 2)], False, 255, 1, cv2.LINE_AA, SUBPIXEL_BITS)

@@ -17,13 +17,13 @@ from engine.face import landmarks as lm
 from engine.face.gesture import HandPoints
 from engine.face.retarget import Target
 from engine.render.crops import FACE, crop_matrix, to_crop
+from engine.render.drawing import fill
 from engine.render.generator import Runtime, loaded
 from engine.render.patch import Region
 from kernels.crop_normalise.cpu import crop
 from models.config import CONFIGS
 from models.runtimes import Network, load_network
 
-SUBPIXEL_BITS: Final = 4
 STEADINESS: Final = 0.3  # of the answer before in each new one
 HAND_ODDS: Final = 6.0  # times as likely is it that something is in front where a hand is seen
 LIMBS: Final = (
@@ -105,8 +105,7 @@ def crop_of(picture: NDArray[np.uint8], matrix: NDArray[np.float32], size_px: in
 def contour(points: lm.Points, size_px: int) -> NDArray[np.uint8]:
     """(size, size): 255 inside the contour of a face at `points` (478, 2 or 3), pixels of a crop."""
     drawing = np.zeros((size_px, size_px), np.uint8)
-    fixed = np.round(points[lm.OVAL, :2] * (1 << SUBPIXEL_BITS)).astype(np.int32)
-    cv2.fillPoly(drawing, [fixed.reshape(-1, 1, 2)], 255, cv2.LINE_AA, SUBPIXEL_BITS)
+    fill(drawing, points[lm.OVAL, :2])
     return drawing
 
 

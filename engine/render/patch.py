@@ -8,12 +8,12 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from engine.render.drawing import fill
 from kernels.composite.cpu import composite
 from kernels.sample.cpu import sample
 from kernels.warp_mesh.cpu import warp_mesh
 
 QUAD = np.array([[0, 1, 2], [0, 2, 3]], np.int32)
-SUBPIXEL_BITS = 4
 LEAST_SIGMA_PX = 2.5  # of a Gaussian that stands for a wider one
 LEAST_STEP = 3  # times as few pixels each way: with less there is nothing to gain
 
@@ -70,8 +70,7 @@ class Patch:
 def polygon_matte(points_px: NDArray[np.float32], region: Region, softness_px: float) -> NDArray[np.float32]:
     """(height, width) in [0, 1]: 1 inside the polygon (n, 2) px, with an edge about `softness_px` wide."""
     matte = np.zeros((region.height, region.width), np.uint8)
-    fixed = np.round(region.local(points_px)[:, :2] * (1 << SUBPIXEL_BITS)).astype(np.int32)
-    cv2.fillPoly(matte, [fixed.reshape(-1, 1, 2)], 255, cv2.LINE_AA, SUBPIXEL_BITS)
+    fill(matte, region.local(points_px)[:, :2])
     soft = cv2.GaussianBlur(matte, (0, 0), softness_px) if softness_px > 0.2 else matte
     return soft.astype(np.float32) / np.float32(255)
 
