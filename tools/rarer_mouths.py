@@ -19,12 +19,13 @@ from tools.dropped_jaw import CHEEKS
 
 DARKEST = 45.0  # green of the darkest cheeks that are made, 0 to 255
 BLUE, RED = (1.0, 1.4), (0.7, 1.0)  # what skin loses in other channels, of the logarithm of what it loses in green
-INSIDE = 0.2  # the same of mouth and eyes: a face that is darker as a whole
+INSIDE = 0.35  # the same of mouth and eyes: a face that is darker as a whole, as far as a mouth can tell
 # an "oh": how wide lips are at most, inter-ocular distances, and how far apart, of that. Others are shouts, with teeth and
 # tongue in the light. What lies between is shaded in part, so that no truth flickers.
 ROUND_WIDTH, TOO_WIDE = 0.50, 0.55
 TOO_NARROW, ROUND_GAP, TOO_TALL = 0.32, (0.38, 0.72), 0.80
-SHADE = (0.15, 0.6)  # what is left of the light in there
+SHADE = (0.15, 0.6)  # what is left of the light in there, in green
+WARMTH = (1.3, 1.0, 0.7)  # its logarithm in BGR, of that: light that comes out again has been between red walls
 EDGE = 0.012  # softness of the rim between both, inter-ocular distances
 
 
@@ -34,7 +35,7 @@ class Rarity:
 
     skin: NDArray[np.float32]  # (3,) factors on BGR, outside of mouth and eyes
     inside: float  # factor on mouth and eyes
-    shade: float  # factor on the inside of a round mouth, beside that
+    shade: NDArray[np.float32]  # (3,) factors on the inside of a round mouth, beside that
 
     @staticmethod
     def drawn(
@@ -44,19 +45,18 @@ class Rarity:
         green = np.median([picture[_pixel(picture, points_px[k])][1] for k in CHEEKS])
         loss = float(random.uniform(0, np.log(max(green / DARKEST, 1.0)))) if darker else 0.0
         skin = np.exp(-loss * np.array([random.uniform(*BLUE), 1.0, random.uniform(*RED)]))
-        return Rarity(
-            skin.astype(np.float32), float(np.exp(-INSIDE * loss)), float(random.uniform(*SHADE)) if shaded else 1.0
-        )
+        shade = random.uniform(*SHADE) ** np.array(WARMTH) if shaded else np.ones(3)
+        return Rarity(skin.astype(np.float32), float(np.exp(-INSIDE * loss)), shade.astype(np.float32))
 
     def of(self, picture: NDArray[np.uint8], points_px: lm.Points) -> NDArray[np.uint8]:
         """The picture (h, w, 3) of that person with landmarks (478, 3), changed."""
         mouth, eyes = _filled(picture, points_px, lm.LIPS_INNER), _filled(picture, points_px, lm.EYE_LEFT, lm.EYE_RIGHT)
-        cavity = self.inside * (1 + roundness(points_px) * (self.shade - 1))
+        cavity = np.float32(self.inside) * (1 + np.float32(roundness(points_px)) * (self.shade - 1))
         factor = self.skin + mouth * (cavity - self.skin) + eyes * (self.inside - self.skin)
         return np.round(picture * factor).astype(np.uint8)
 
 
-AS_IT_IS = Rarity(np.ones(3, np.float32), 1.0, 1.0)
+AS_IT_IS = Rarity(np.ones(3, np.float32), 1.0, np.ones(3, np.float32))
 
 
 def roundness(points_px: lm.Points) -> float:
