@@ -129,7 +129,8 @@ def measure_glass(source: Source, config: RunConfig, seconds: float) -> dict[str
     """Run the loop on a camera that films the target. SourceError when it can't be read in enough pictures."""
     tracker, scene = prepare_stages(config)
     camera, sink, meter = FilmingCamera(source), ArrivalSink({}), Meter()
-    Pipeline(camera, tracker, scene, OutputStage([sink], config.rate), meter).run(seconds)
+    output = OutputStage([sink], config.rate)
+    Pipeline(camera, tracker, scene, output, meter, in_turn=config.in_turn).run(seconds)
     tracker.close()
     whole = [(at - camera.drawn_s[i]) * 1e3 for i, at in sink.arrived_s.items() if i in camera.drawn_s]
     share = len(camera.drawn_s) / max(camera.read_count, 1)
