@@ -54,10 +54,8 @@ class Setting:
 
 def measure(setting: Setting) -> dict[str, Any]:
     """One run. Ages in ms, rates in pictures a second, memory in MB, CPU in cores."""
-    named = {name: getattr(setting, name) for name in ("runtime", "device", "landmarks")}
-    config = RunConfig(puppet="bruno", size=setting.size, rate=setting.rate_hz, output=("null",)).model_copy(
-        update=named
-    )
+    named: dict[str, Any] = {name: getattr(setting, name) for name in ("size", "runtime", "device", "landmarks")}
+    config = RunConfig(puppet="bruno", rate=setting.rate_hz, output=("null",), **named)
     tracker, scene = prepare_stages(config)
     times, sink, meter = Times(), ReadingSink(setting.output_extra_ms / 1e3), Meter()
     camera = StampingCamera(setting.size, setting.rate_hz)

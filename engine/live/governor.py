@@ -39,13 +39,12 @@ class Governor:
 
     def __init__(self, costs_ms: Sequence[float], target_ms: float, level: int = 0) -> None:
         """`costs_ms` > 0 is what drawing takes at each level, of which there is one at least; `level` is the one to begin with;
-        `target_ms` > 0 is the median age to hold, of no meaning where there is one level only."""
-        self.target_ms = target_ms
-        self._costs_ms = tuple(costs_ms)
+        `target_ms` > 0 is the median age to hold. Neither costs nor target mean anything where there is one level only."""
         levels = len(costs_ms)
+        self.target_ms = target_ms
         self.level = level
         self.steps: list[Step] = []
-        self._worst = levels - 1
+        self._costs_ms, self._worst = tuple(costs_ms), levels - 1
         # before each level is tried from the one below; those that the start left out were found too dear
         self._patience_s = [TOO_DEAR * PATIENCE_S] * level + [PATIENCE_S] * (levels - level)
         self._seen, self._since_s = 0, float("-inf")  # pictures sent, and time, at the last step

@@ -68,9 +68,8 @@ class Pipeline:
     ) -> None:
         """`output` reads its mailbox until that is done and keeps its own timetable.
 
-        `in_turn` lets no frame be tracked while the one before is drawn: where there are too few cores for both at once, each
-        only makes the other one slower (docs/decisions/024).
-        `mailbox` makes what is between the stages; benchmarks put something worse there.
+        `mailbox` makes what is between the stages; benchmarks put something worse there. `in_turn` lets no frame be tracked
+        while the one before is drawn: with few cores each only makes the other one slower (docs/decisions/024).
         """
         self.meter = meter
         self._source, self._track, self._render = source, track, render
